@@ -1,0 +1,48 @@
+// What every result store must do; the lmdb and redis adapters both pass the same contract tests.
+import type { Inspection, Verdict } from '../inspection.js';
+
+/** One anomaly map, row-major, 0…65535 for a score of 0…1 (compact, and exact enough to draw and to threshold). */
+export interface StoredMap {
+  readonly height: number;
+  readonly width: number;
+  readonly values: Uint16Array;
+}
+
+export interface Artefacts {
+  /** By name: "fused" and each used modality. */
+  readonly maps: Readonly<Record<string, StoredMap>>;
+  /** An encoded picture of the frame's modality to lay the map over; absent where captures are not kept. */
+  readonly thumbnail?: Uint8Array;
+}
+
+export interface ListQuery {
+  /** Opaque, from an earlier page; absent: from the first record. */
+  readonly after?: string;
+  readonly limit: number;
+  readonly lineId?: string;
+  readonly verdict?: Verdict;
+}
+
+export interface Page {
+  readonly items: readonly Inspection[];
+  /** Where to go on; always there, also on an empty page. */
+  readonly nextCursor: string;
+}
+
+export interface ResultStore {
+  /** Resolves once the record would survive a crash of this process. */
+  save(inspection: Inspection, artefacts: Artefacts): Promise<void>;
+  get(inspectionId: string): Promise<Inspection | undefined>;
+  map(inspectionId: string, name: string): Promise<StoredMap | undefined>;
+  thumbnail(inspectionId: string): Promise<Uint8Array | undefined>;
+  /** Ascending by commit order. Throws ServiceError BAD_CURSOR for a cursor it did not issue. */
+  list(query: ListQuery): Promise<Page>;
+  /**
+   * Resolves as soon as something was saved after `cursor` (by any replica), or after `waitMs`,
+   * or when `signal` aborts. Resolves in all three cases; the caller lists again.
+   */
+  waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void>;
+  /** Throws where the store cannot take writes now. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
