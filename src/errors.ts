@@ -23,6 +23,7 @@ const TABLE = {
   OVERLOADED: [503, 'Too much is waiting'],
   DEADLINE_UNREACHABLE: [503, 'The deadline cannot be met'],
   WORKER_LOST: [503, 'The inference worker was lost'],
+  CLIENT_GONE: [499, 'The client hung up'],
   SHUTTING_DOWN: [503, 'The service is shutting down'],
   INTERNAL: [500, 'Something broke inside'],
 } as const satisfies Record<string, readonly [number, string]>;

@@ -30,16 +30,24 @@ export interface Page {
 }
 
 export interface ResultStore {
-  /** Resolves once the record would survive a crash of this process. */
+  /**
+   * Resolves once the record would survive a crash of this process.
+   * An inspectionId that is there already stays as it is, and is listed once.
+   */
   save(inspection: Inspection, artefacts: Artefacts): Promise<void>;
   get(inspectionId: string): Promise<Inspection | undefined>;
   map(inspectionId: string, name: string): Promise<StoredMap | undefined>;
   thumbnail(inspectionId: string): Promise<Uint8Array | undefined>;
-  /** Ascending by commit order. Throws ServiceError BAD_CURSOR for a cursor it did not issue. */
+  /**
+   * Ascending by commit order. A filtered page may hold fewer than `limit`, even none, before the feed's end:
+   * it looks at a bounded stretch and `nextCursor` goes on behind it. The end is reached when `nextCursor` stays.
+   * Throws ServiceError BAD_CURSOR for a cursor it did not issue.
+   */
   list(query: ListQuery): Promise<Page>;
   /**
    * Resolves as soon as something was saved after `cursor` (by any replica), or after `waitMs`,
-   * or when `signal` aborts. Resolves in all three cases; the caller lists again.
+   * or when `signal` aborts. Resolves in all three cases, and when the store closes; the caller lists again.
+   * Throws ServiceError BAD_CURSOR as list() does.
    */
   waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void>;
   /** Throws where the store cannot take writes now. */

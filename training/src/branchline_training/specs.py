@@ -53,6 +53,7 @@ class AudioSpec:
 
     @property
     def samples(self) -> int:
+        """Length of one sample."""
         return round(self.sample_rate * self.seconds)
 
 

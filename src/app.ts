@@ -1,0 +1,109 @@
+// The composition root: opens the rooms in the order a capture passes them, closes them in reverse.
+import type { FastifyInstance } from 'fastify';
+import { openInference } from './app/inference.js';
+import { createReadiness } from './app/readiness.js';
+import { openStorage } from './app/storage.js';
+import { openBundle } from './bundle/bundle.js';
+import { discoverBundles } from './bundle/discover.js';
+import { ModelRegistry } from './bundle/registry.js';
+import type { Config } from './config.js';
+import { encodeNpy, encodePng16, renderHeatmap } from './heatmap/render.js';
+import { thumbnail } from './heatmap/thumbnail.js';
+import { createServer, mountRoutes } from './http/server.js';
+import { createKeeper } from './inspect/keep.js';
+import { createInspect } from './inspect.js';
+import { createMetrics } from './metrics/metrics.js';
+import { decodePart } from './modality/decode.js';
+import { defaultGateLimits, qualityFault } from './modality/gate.js';
+import { loadRecipes, Recipes } from './recipes.js';
+
+export interface App {
+  /** Ready to listen. */
+  readonly server: FastifyInstance;
+  /** Refuses new captures, answers those under way, then closes every room. */
+  close(): Promise<void>;
+}
+
+/** Throws an Error of one line naming the variable, file or room at fault; what was open is closed again. */
+export async function openApp(config: Config): Promise<App> {
+  const closing = new AbortController();
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    closing.abort();
+    for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
+  };
+  try {
+    const server = await openRooms(config, closing.signal, closers);
+    return { server, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openRooms(
+  config: Config,
+  closing: AbortSignal,
+  closers: (() => Promise<unknown>)[],
+): Promise<FastifyInstance> {
+  const server = createServer(config);
+  const { log } = server;
+  const metrics = createMetrics();
+
+  const folders = await discoverBundles(config.modelsDir, config.models);
+  const models = new ModelRegistry(await Promise.all(folders.map(openBundle)), config.defaultModel);
+  const recipes = config.recipesFile ? await loadRecipes(config.recipesFile, models) : new Recipes({});
+
+  const storage = await openStorage(config, log);
+  closers.push(() => storage.close());
+
+  const inference = await openInference(config, models.bundles, metrics, log);
+  closers.push(() => inference.pool.close());
+
+  const gateLimits = { ...defaultGateLimits, ...config.gateLimits };
+  const keeper = createKeeper({
+    store: storage.store,
+    timeoutMs: config.storeTimeoutMs,
+    ...(config.keepCaptures === 'thumbnail' ? { thumbnail } : {}),
+    onFailure: (error) => {
+      metrics.storeFailed();
+      log.error({ err: error }, 'an inspection was answered but not stored');
+    },
+    onSaved: (elapsedMs) => metrics.saved(elapsedMs / 1000),
+  });
+
+  await mountRoutes(
+    server,
+    {
+      inspect: createInspect({
+        models,
+        recipes,
+        decoder: {
+          decode: decodePart,
+          fault: (tensor, spec) => qualityFault(tensor, spec, gateLimits),
+        },
+        scheduler: inference.scheduler,
+        keeper,
+        nowMs: () => performance.now(),
+        onInspected: metrics.inspected,
+      }),
+      admit: () => inference.scheduler.assertRoom(),
+      store: storage.store,
+      models,
+      provider: () => inference.pool.provider,
+      readiness: createReadiness(inference, storage.store, closing),
+      renderer: { png: renderHeatmap, png16: encodePng16, npy: encodeNpy },
+      metrics: {
+        ...metrics,
+        scrape: () => {
+          metrics.workers(inference.pool.alive, inference.pool.wanted);
+          return metrics.scrape();
+        },
+      },
+      closing,
+    },
+    config,
+  );
+  closers.push(() => server.close());
+  return server;
+}

@@ -1,0 +1,98 @@
+// Opens the inference side: worker threads that passed the self-test, and the queue before them.
+import { type Bundle, readGraphs } from '../bundle/bundle.js';
+import { type GoldenVectors, readGolden, selfTest } from '../bundle/golden.js';
+import type { Config } from '../config.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { Scheduler } from '../schedule/scheduler.js';
+import { type RunCall, WorkerPool } from '../worker/pool.js';
+import type { Startup, WorkerModel } from '../worker/protocol.js';
+
+/** The smallest verb of a logger. */
+export interface Log {
+  info(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export interface Inference {
+  readonly pool: WorkerPool;
+  readonly scheduler: Scheduler;
+}
+
+const ENTRY = new URL('../worker/entry.js', import.meta.url);
+const LONGEST_PAUSE_MS = 30_000;
+
+/** Throws an Error of one line where a graph or provider cannot be opened, or fails the self-test. */
+export async function openInference(
+  config: Config,
+  bundles: readonly Bundle[],
+  metrics: Metrics,
+  log: Log,
+): Promise<Inference> {
+  const golden = await Promise.all(bundles.map(readGolden));
+  let onIdle = () => {};
+  const pool = await WorkerPool.open({
+    entry: ENTRY,
+    workers: config.workers,
+    startup: () => startup(config, bundles),
+    admit: (run) => proveAll(golden, run),
+    startSerially: config.providers.some((provider) => provider !== 'cpu'),
+    onIdle: () => onIdle(),
+    onLost: (error) => {
+      metrics.workerLost();
+      log.error({ err: error }, 'an inference worker died and is being replaced');
+    },
+    onReplaceFailed: (error) =>
+      log.error({ err: error }, 'an inference worker could not be replaced; trying again'),
+    pause: (attempt) => unreferencedDelay(Math.min(LONGEST_PAUSE_MS, 2 ** (attempt - 1) * 100)),
+  });
+  const scheduler = new Scheduler({
+    runner: pool,
+    queueLimit: config.queueLimit,
+    nowMs: () => performance.now(),
+    onDepth: metrics.queueDepth,
+  });
+  onIdle = () => scheduler.pump();
+  for (const { manifest, sha256 } of bundles)
+    metrics.modelLoaded({
+      name: manifest.name,
+      version: manifest.version,
+      sha256,
+      provider: pool.provider.active,
+    });
+  return { pool, scheduler };
+}
+
+async function startup(config: Config, bundles: readonly Bundle[]): Promise<Startup> {
+  const { providers, providerPolicy, intraOpThreads } = config;
+  return {
+    type: 'startup',
+    models: await Promise.all(bundles.map(workerModel)),
+    options: { providers, policy: providerPolicy, intraOpThreads },
+  };
+}
+
+async function workerModel(bundle: Bundle): Promise<WorkerModel> {
+  const { encoders, heads } = await readGraphs(bundle);
+  const { manifest } = bundle;
+  return {
+    key: bundle.key,
+    encoders: manifest.encoders.map((spec) => ({ spec, onnx: bytesOf(encoders, spec.modality) })),
+    branches: manifest.branches.map((spec) => ({ spec, onnx: bytesOf(heads, spec.id) })),
+  };
+}
+
+function bytesOf(graphs: Readonly<Record<string, Uint8Array>>, name: string): Uint8Array {
+  const bytes = graphs[name];
+  if (bytes === undefined) throw new Error(`no graph was read for "${name}"`);
+  return bytes;
+}
+
+async function proveAll(golden: readonly GoldenVectors[], run: RunCall): Promise<void> {
+  for (const vectors of golden) await selfTest(vectors, run);
+}
+
+function unreferencedDelay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

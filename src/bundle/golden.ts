@@ -1,0 +1,75 @@
+// The self-test: a runtime must answer the bundle's golden inputs as the trainer did, or it gets no work.
+import type { BatchAnswer, BatchTensor, BranchCall } from '../worker/protocol.js';
+import type { Bundle } from './bundle.js';
+import { readVerified } from './integrity.js';
+import { type NpyArray, parseNpy } from './npy.js';
+
+/** Wide enough for another instruction set or a GPU's fast arithmetic, far below what moves a verdict. */
+const TOLERANCE = 1e-3;
+
+export interface GoldenVectors {
+  readonly model: string;
+  /** By modality, axis 0 is N. */
+  readonly inputs: Readonly<Record<string, NpyArray>>;
+  readonly expected: readonly {
+    readonly branch: string;
+    readonly modalities: readonly string[];
+    readonly score: readonly number[]; // (N,)
+    readonly map: NpyArray; // (N, h, w)
+  }[];
+}
+
+/** Throws an Error of one line where a file is not what the manifest says. */
+export async function readGolden(bundle: Bundle): Promise<GoldenVectors> {
+  const { golden, branches } = bundle.manifest;
+  const read = async (entry: { file: string; sha256: string }): Promise<NpyArray> => {
+    const bytes = await readVerified(bundle.directory, entry);
+    try {
+      return parseNpy(bytes);
+    } catch (cause) {
+      throw new Error(`${bundle.directory}/${entry.file} ${(cause as Error).message}`, { cause });
+    }
+  };
+  const inputs: Record<string, NpyArray> = {};
+  for (const input of golden.inputs) inputs[input.modality] = await read(input);
+  const modalitiesOf = new Map(branches.map((branch) => [branch.id, branch.modalities]));
+  const expected = [];
+  for (const { branch, score, map } of golden.expected)
+    expected.push({ branch, modalities: modalitiesOf.get(branch) ?? [], score, map: await read(map) });
+  return { model: bundle.key, inputs, expected };
+}
+
+/** Runs every golden branch. Throws an Error naming the first that answers otherwise. */
+export async function selfTest(
+  golden: GoldenVectors,
+  run: (call: BranchCall) => Promise<BatchAnswer>,
+): Promise<void> {
+  for (const { branch, modalities, score, map } of golden.expected) {
+    const inputs = Object.fromEntries(modalities.map((name) => [name, copyOf(golden, name)]));
+    const answer = await run({ model: golden.model, branch, inputs });
+    const deviation = Math.max(largest(answer.score, score), largest(answer.map.values, map.data));
+    if (!(deviation <= TOLERANCE))
+      throw new Error(
+        `${golden.model}, branch "${branch}" fails its self-test: it is off by ${deviation.toPrecision(2)} ` +
+          `from the bundle's golden answer (allowed: ${TOLERANCE}); this provider or the bundle cannot be trusted`,
+      );
+  }
+}
+
+/** A copy, since a call moves its buffers away. */
+function copyOf(golden: GoldenVectors, modality: string): BatchTensor {
+  const input = golden.inputs[modality];
+  if (input === undefined) throw new Error(`${golden.model} has no golden input for "${modality}"`);
+  return input.dtype === 'uint8'
+    ? { ...input, data: input.data.slice() }
+    : { ...input, data: input.data.slice() };
+}
+
+/** The largest absolute difference; Infinity where the lengths differ, NaN where a value is NaN. */
+function largest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++)
+    worst = Math.max(worst, Math.abs((actual[i] ?? Number.NaN) - (expected[i] ?? Number.NaN)));
+  return worst;
+}

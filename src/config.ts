@@ -1,0 +1,114 @@
+// The configuration: the only reader of process.env, checked once, then frozen.
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import type { GateLimits } from './modality/gate.js';
+
+const text = z.string().trim().min(1, 'must not be blank');
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .trim()
+    .regex(/^-?\d+$/, 'must be an integer')
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+const decimal = (max: number) =>
+  z
+    .string()
+    .trim()
+    .regex(/^\d*\.?\d+(e-?\d+)?$/i, 'must be a number, 0 or more')
+    .transform(Number)
+    .pipe(z.number().max(max, `must be at most ${max}`));
+const list = text.transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
+  z.enum(options, `must be one of ${options.join(', ')}`);
+
+const cores = availableParallelism();
+const MIB = 1024 * 1024;
+
+const environment = z.object({
+  HOST: text.default('127.0.0.1'),
+  PORT: integer(0, 65535).default(8080),
+  MODELS_DIR: text.default('models'),
+  /** "name" (latest version) or "name@version"; empty: all. */
+  MODELS: list.default([]),
+  DEFAULT_MODEL: text.optional(),
+  RECIPES_FILE: text.optional(),
+  STORE_PATH: text.default('var/store'),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, message: 'must be a redis:// or rediss:// URL' }).optional(),
+  STORE_TIMEOUT_MS: integer(1, 600_000).default(2000),
+  EXECUTION_PROVIDERS: list.default(['cpu']),
+  PROVIDER_POLICY: oneOf(['strict', 'fallback']).default('strict'),
+  INTRA_OP_THREADS: integer(1, 1024).default(1),
+  WORKERS: integer(1, 1024).optional(),
+  QUEUE_LIMIT: integer(1, 1_000_000).default(64),
+  BODY_LIMIT_BYTES: integer(1024, 2048 * MIB).default(32 * MIB),
+  DEFAULT_DEADLINE_MS: integer(1, 600_000).default(10_000),
+  SHUTDOWN_GRACE_MS: integer(1, 600_000).default(10_000),
+  KEEP_CAPTURES: oneOf(['none', 'thumbnail']).default('thumbnail'),
+  GATE_IMAGE_MIN_STD: decimal(255).optional(),
+  GATE_IMAGE_MAX_SATURATED: decimal(1).optional(),
+  GATE_RANGE_MAX_BLANK_STD: decimal(Number.MAX_VALUE).optional(),
+  GATE_RANGE_MIN_VALID: decimal(1).optional(),
+  GATE_AUDIO_MIN_RMS: decimal(1).optional(),
+  GATE_AUDIO_MAX_CLIPPED: decimal(1).optional(),
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export type Config = ReturnType<typeof toConfig>;
+
+/** Throws an Error of one line that names the variable and says what would be right. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  // "NAME=" in a compose file means "not set".
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const parsed = environment.safeParse(set);
+  if (parsed.success) return Object.freeze(toConfig(parsed.data));
+  const issue = parsed.error.issues[0];
+  const variable = String(issue?.path[0]);
+  // A URL may carry a password, and this line ends in a log.
+  const value = variable.endsWith('_URL') ? '' : `=${set[variable]}`;
+  throw new Error(`${variable}${value}: ${issue?.message}`);
+}
+
+function toConfig(env: z.infer<typeof environment>) {
+  return {
+    host: env.HOST,
+    port: env.PORT,
+    modelsDir: env.MODELS_DIR,
+    models: env.MODELS,
+    defaultModel: env.DEFAULT_MODEL,
+    recipesFile: env.RECIPES_FILE,
+    storePath: env.STORE_PATH,
+    redisUrl: env.REDIS_URL,
+    storeTimeoutMs: env.STORE_TIMEOUT_MS,
+    providers: env.EXECUTION_PROVIDERS,
+    providerPolicy: env.PROVIDER_POLICY,
+    intraOpThreads: env.INTRA_OP_THREADS,
+    // workers x threads <= cores: more than that loses throughput, measured.
+    workers: env.WORKERS ?? Math.max(1, Math.floor(cores / env.INTRA_OP_THREADS)),
+    queueLimit: env.QUEUE_LIMIT,
+    bodyLimitBytes: env.BODY_LIMIT_BYTES,
+    defaultDeadlineMs: env.DEFAULT_DEADLINE_MS,
+    shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
+    keepCaptures: env.KEEP_CAPTURES,
+    logLevel: env.LOG_LEVEL,
+    /** Instead of the gate's own defaults. */
+    gateLimits: given<GateLimits>({
+      imageMinStd: env.GATE_IMAGE_MIN_STD,
+      imageMaxSaturated: env.GATE_IMAGE_MAX_SATURATED,
+      rangeMaxBlankStd: env.GATE_RANGE_MAX_BLANK_STD,
+      rangeMinValid: env.GATE_RANGE_MIN_VALID,
+      audioMinRms: env.GATE_AUDIO_MIN_RMS,
+      audioMaxClipped: env.GATE_AUDIO_MAX_CLIPPED,
+    }),
+  };
+}
+
+/** Without what is not set, so that defaults can be spread beneath it. */
+function given<T extends object>(values: { readonly [K in keyof T]: T[K] | undefined }): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

@@ -1,0 +1,96 @@
+// GET the heat map of an inspection: a picture, or its exact values, by negotiation.
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { ModelRegistry } from '../bundle/registry.js';
+import { ServiceError } from '../errors.js';
+import type { Inspection } from '../inspection.js';
+import type { ResultStore, StoredMap } from '../store/store.js';
+import { CONTENT_TYPES, MAP_FORMATS, negotiateFormat } from './accept.js';
+import { noInspection } from './inspections.js';
+import { PROBLEM_TYPE, problem } from './problem.js';
+
+export interface MapRenderer {
+  png(
+    map: StoredMap,
+    options: { threshold: number; width: number; height: number; overlay?: Uint8Array },
+  ): Promise<Buffer>;
+  png16(map: StoredMap): Promise<Buffer>;
+  npy(map: StoredMap): Buffer;
+}
+
+export interface HeatmapRouteOptions {
+  readonly store: Pick<ResultStore, 'get' | 'map' | 'thumbnail'>;
+  readonly models: Pick<ModelRegistry, 'find'>;
+  readonly renderer: MapRenderer;
+}
+
+const FUSED = 'fused';
+const binary = z.any().meta({ type: 'string', format: 'binary' });
+
+const schema = {
+  tags: ['inspections'],
+  summary: 'Where the part is unusual: image/png, image/png;depth=16 or application/x-npy',
+  params: z.object({ id: z.string().max(128) }),
+  querystring: z.object({
+    modality: z.string().optional().describe("one modality's own map; absent: the fused one"),
+    overlay: z.stringbool().optional().describe('1: over the picture of the capture, where one is kept'),
+    format: z.enum(MAP_FORMATS).optional().describe('instead of an Accept header'),
+  }),
+  response: {
+    200: {
+      content: Object.fromEntries(Object.values(CONTENT_TYPES).map((type) => [type, { schema: binary }])),
+    },
+    '4xx': { content: { [PROBLEM_TYPE]: { schema: problem } } },
+  },
+};
+
+export function heatmapRoutes(instance: FastifyInstance, options: HeatmapRouteOptions): void {
+  const { store, models, renderer } = options;
+  const server = instance.withTypeProvider<ZodTypeProvider>();
+  server.get('/v1/inspections/:id/heatmap', { schema }, async (request, reply) => {
+    const { params, query } = request;
+    const format = query.format ?? negotiateFormat(request.headers.accept);
+    const inspection = await store.get(params.id);
+    if (inspection === undefined) throw noInspection(params.id);
+    const map = await store.map(params.id, query.modality ?? FUSED);
+    if (map === undefined) throw noMap(inspection, query.modality);
+    reply.header('vary', 'accept').type(CONTENT_TYPES[format]);
+    if (format === 'npy') return reply.send(renderer.npy(map));
+    if (format === 'png16') return reply.send(await renderer.png16(map));
+    const overlay = query.overlay ? await store.thumbnail(params.id) : undefined;
+    return reply.send(
+      await renderer.png(map, {
+        threshold: inspection.thresholds?.review ?? 0.5,
+        ...pictureSize(inspection, query.modality, map, models),
+        ...(overlay === undefined ? {} : { overlay }),
+      }),
+    );
+  });
+}
+
+/** The pixels of the frame; the map's own where that is sound, or the model is no longer loaded. */
+function pictureSize(
+  { model, heatmap }: Inspection,
+  modality: string | undefined,
+  map: StoredMap,
+  models: Pick<ModelRegistry, 'find'>,
+): { width: number; height: number } {
+  const bundle = models.find(`${model.name}@${model.version}`);
+  const spec = bundle?.manifest.modalities.find(({ name }) => name === (modality ?? heatmap?.frame));
+  return spec === undefined || spec.kind === 'audio' ? map : spec;
+}
+
+function noMap(
+  { inspectionId, heatmap, modalities }: Inspection,
+  modality: string | undefined,
+): ServiceError {
+  if (heatmap === null)
+    return new ServiceError('NOT_FOUND', {
+      detail: `Inspection ${inspectionId} was not decidable, so it has no heat map.`,
+    });
+  return new ServiceError('NOT_FOUND', {
+    detail: `Inspection ${inspectionId} has no map of "${modality ?? FUSED}"; it has: ${modalities.used.join(', ')}.`,
+    part: 'modality',
+  });
+}

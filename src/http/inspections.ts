@@ -1,0 +1,142 @@
+// POST a capture; look inspections up, one by one or as a feed.
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { ServiceError } from '../errors.js';
+import type { Inspect } from '../inspect.js';
+import { inspectionSchema, verdict } from '../inspection.js';
+import type { ListQuery, Page, ResultStore } from '../store/store.js';
+import { captureBody } from './capture-body.js';
+import type { MetricsPage } from './metrics.js';
+import { PROBLEM_TYPE, problem } from './problem.js';
+import { readCapture } from './read-capture.js';
+import { watchClient } from './waiting-client.js';
+
+export interface InspectionRouteOptions {
+  readonly inspect: Inspect;
+  readonly admit: () => void;
+  readonly store: Pick<ResultStore, 'get' | 'list' | 'waitForNext'>;
+  readonly metrics: Pick<MetricsPage, 'inFlight'>;
+  readonly closing: AbortSignal;
+  readonly bodyLimitBytes: number;
+  readonly defaultDeadlineMs: number;
+}
+
+const MAX_DEADLINE_MS = 600_000;
+const MAX_PAGE = 500;
+const MAX_WAIT_SECONDS = 30;
+
+const deadlineMs = z.coerce.number().int().min(1).max(MAX_DEADLINE_MS);
+const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
+
+const postSchema = {
+  tags: ['inspections'],
+  summary: 'Judge one capture',
+  querystring: z.object({
+    model: z.string().optional().describe('"name" or "name@version"; otherwise the recipe\'s or the default'),
+    modality: z.string().optional().describe('for a raw body: which modality it is'),
+    metadata: z.string().optional().describe('for a raw body: the metadata, as JSON'),
+    deadlineMs: deadlineMs.optional().describe('how long the answer is worth waiting for'),
+  }),
+  // Loose: what Fastify validates it also replaces, and the body's type and length stand here too.
+  headers: z.looseObject({ 'x-deadline-ms': deadlineMs.optional() }),
+  response: { 200: inspectionSchema, '4xx': problems, '5xx': problems },
+};
+
+const listQuery = z.object({
+  after: z.string().optional().describe('nextCursor of an earlier page; absent: from the first record'),
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
+  lineId: z.string().optional(),
+  verdict: verdict.optional(),
+  wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(0).describe('seconds to wait for a record'),
+});
+
+const listSchema = {
+  tags: ['inspections'],
+  summary: 'The feed: every inspection once, in the order it was stored',
+  querystring: listQuery,
+  response: {
+    200: z.object({ items: z.array(inspectionSchema), nextCursor: z.string() }),
+    '4xx': problems,
+  },
+};
+
+const getSchema = {
+  tags: ['inspections'],
+  summary: 'One inspection',
+  params: z.object({ id: z.string().max(128) }),
+  response: { 200: inspectionSchema, '4xx': problems },
+};
+
+export function inspectionRoutes(instance: FastifyInstance, options: InspectionRouteOptions): void {
+  const { inspect, admit, store, metrics, closing, bodyLimitBytes, defaultDeadlineMs } = options;
+  const server = instance.withTypeProvider<ZodTypeProvider>();
+
+  server.post(
+    '/v1/inspections',
+    {
+      schema: postSchema,
+      config: { documentedBody: captureBody },
+      onRequest: async (_request, reply) => {
+        admit();
+        metrics.inFlight(1);
+        reply.raw.once('close', () => metrics.inFlight(-1));
+      },
+    },
+    async (request, reply) => {
+      const receivedMs = performance.now();
+      const receivedAt = new Date();
+      const patienceMs = request.query.deadlineMs ?? request.headers['x-deadline-ms'] ?? defaultDeadlineMs;
+      const waiting = watchClient(reply, receivedMs, patienceMs);
+      const capture = await readCapture(request, request.query, bodyLimitBytes);
+      return inspect({ ...capture, ...waiting, model: request.query.model, receivedAt, receivedMs });
+    },
+  );
+
+  server.get('/v1/inspections/:id', { schema: getSchema }, async ({ params }) => {
+    const inspection = await store.get(params.id);
+    if (inspection === undefined) throw noInspection(params.id);
+    return inspection;
+  });
+
+  server.get('/v1/inspections', { schema: listSchema }, async ({ query }, reply) => {
+    const { after, limit, lineId, verdict, wait } = query;
+    const asked = {
+      limit,
+      ...(after === undefined ? {} : { after }),
+      ...(lineId === undefined ? {} : { lineId }),
+      ...(verdict === undefined ? {} : { verdict }),
+    };
+    const signal = AbortSignal.any([closing, closedBy(reply)]);
+    const { items, nextCursor } = await longPoll(store, asked, wait * 1000, signal);
+    return { items: [...items], nextCursor };
+  });
+}
+
+export function noInspection(id: string): ServiceError {
+  return new ServiceError('NOT_FOUND', { detail: `There is no inspection "${id}".`, part: 'id' });
+}
+
+/** The first page that holds something, or the empty one when the time is over. */
+async function longPoll(
+  store: Pick<ResultStore, 'list' | 'waitForNext'>,
+  query: ListQuery,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Page> {
+  const untilMs = performance.now() + waitMs;
+  let page = await store.list(query);
+  for (;;) {
+    const leftMs = untilMs - performance.now();
+    if (page.items.length > 0 || leftMs <= 0 || signal.aborted) return page;
+    // On from what was read: records the filter leaves out must not end the wait again and again.
+    await store.waitForNext(page.nextCursor, leftMs, signal);
+    page = await store.list({ ...query, after: page.nextCursor });
+  }
+}
+
+function closedBy(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  return gone.signal;
+}

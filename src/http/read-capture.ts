@@ -1,0 +1,86 @@
+// Reads a capture in whichever form it comes: multipart, one raw part, or JSON with base64.
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { ServiceError } from '../errors.js';
+import { type CaptureMetadata, captureMetadata } from '../inspection.js';
+import { assertMetadataSize, METADATA_PART, readMultipart } from './multipart.js';
+
+export interface ReceivedCapture {
+  readonly parts: ReadonlyMap<string, Uint8Array>;
+  readonly metadata: CaptureMetadata;
+}
+
+export interface CaptureQuery {
+  /** For a raw body: which modality it is. */
+  readonly modality?: string | undefined;
+  /** For a raw body: what the metadata part says elsewhere, as JSON. */
+  readonly metadata?: string | undefined;
+}
+
+export const jsonCapture = z.strictObject({
+  metadata: captureMetadata.optional(),
+  /** By modality: the file's bytes, base64. */
+  modalities: z.record(z.string(), z.base64('must be base64')),
+});
+
+/** Throws ServiceError BAD_MULTIPART, BAD_METADATA, BAD_REQUEST, DUPLICATE_PART, PART_TOO_LARGE, BODY_TOO_LARGE. */
+export async function readCapture(
+  request: FastifyRequest,
+  query: CaptureQuery,
+  bodyLimitBytes: number,
+): Promise<ReceivedCapture> {
+  if (request.isMultipart()) {
+    const { parts, metadata } = await readMultipart(request, bodyLimitBytes);
+    return { parts, metadata: parseMetadata(metadata?.toString('utf8')) };
+  }
+  return Buffer.isBuffer(request.body) ? readRaw(request.body, query) : readJson(request.body);
+}
+
+function readRaw(body: Buffer, { modality, metadata }: CaptureQuery): ReceivedCapture {
+  if (modality === undefined)
+    throw new ServiceError('BAD_REQUEST', {
+      detail: 'A raw body needs ?modality= to say which modality it is.',
+      part: 'modality',
+    });
+  return { parts: new Map([[modality, body]]), metadata: parseMetadata(metadata) };
+}
+
+function readJson(body: unknown): ReceivedCapture {
+  const parsed = jsonCapture.safeParse(body);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const inMetadata = issue?.path[0] === METADATA_PART;
+    throw new ServiceError(inMetadata ? 'BAD_METADATA' : 'BAD_REQUEST', {
+      detail: inMetadata ? describe(issue) : `The JSON body is not a capture: ${describe(issue)}`,
+      ...(issue?.path.length ? { part: String(issue.path[inMetadata ? 0 : issue.path.length - 1]) } : {}),
+    });
+  }
+  const { metadata = {}, modalities } = parsed.data;
+  const parts = new Map(
+    Object.entries(modalities).map(([name, base64]) => [name, Buffer.from(base64, 'base64')]),
+  );
+  return { parts, metadata };
+}
+
+function parseMetadata(text: string | undefined): CaptureMetadata {
+  if (text === undefined) return {};
+  assertMetadataSize(Buffer.byteLength(text));
+  const refuse = (detail: string, cause?: unknown) =>
+    new ServiceError('BAD_METADATA', { detail, part: METADATA_PART, cause });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw refuse(`The metadata is not JSON: ${(cause as Error).message}.`, cause);
+  }
+  const parsed = captureMetadata.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw refuse(describe(issue && { ...issue, path: [METADATA_PART, ...issue.path] }));
+}
+
+function describe(issue: z.core.$ZodIssue | undefined): string {
+  if (issue === undefined) return 'It is not valid.';
+  const where = z.core.toDotPath(issue.path);
+  return where === '' ? `${issue.message}.` : `${where}: ${issue.message}.`;
+}

@@ -1,0 +1,94 @@
+// The HTTP server: parsers, limits, documentation and routes around the line. Builds it; main listens.
+import multipart from '@fastify/multipart';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { ModelRegistry } from '../bundle/registry.js';
+import { ServiceError } from '../errors.js';
+import type { Inspect } from '../inspect.js';
+import type { ResultStore } from '../store/store.js';
+import type { ProviderReport } from '../worker/protocol.js';
+import { documentApi } from './documentation.js';
+import { answerBrokenHttp, handleErrors } from './error-handler.js';
+import { healthRoutes, type Readiness } from './health.js';
+import { heatmapRoutes, type MapRenderer } from './heatmap.js';
+import { inspectionRoutes } from './inspections.js';
+import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
+import { modelRoutes } from './models.js';
+
+/** A capture that trickles in for longer holds a connection for nobody. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+export interface HttpOptions {
+  readonly bodyLimitBytes: number;
+  readonly defaultDeadlineMs: number;
+  readonly logLevel: string;
+}
+
+/** What the routes need of the rooms; each route takes its share. */
+export interface HttpRooms {
+  readonly inspect: Inspect;
+  /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED. */
+  readonly admit: () => void;
+  readonly store: ResultStore;
+  readonly models: ModelRegistry;
+  readonly provider: () => ProviderReport;
+  readonly readiness: () => Promise<Readiness>;
+  readonly renderer: MapRenderer;
+  readonly metrics: MetricsPage;
+  /** Aborts when the service begins to shut down. */
+  readonly closing: AbortSignal;
+}
+
+/** Made first, for its log; without a route it answers nothing. */
+export function createServer(options: HttpOptions): FastifyInstance {
+  const server = Fastify({
+    logger: { level: options.logLevel },
+    bodyLimit: options.bodyLimitBytes,
+    clientErrorHandler: answerBrokenHttp,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    // Answered below, as a problem and with the health routes left open.
+    return503OnClosing: false,
+    // A line that posts twenty captures a second would drown every other message.
+    logController: new LogController({ disableRequestLogging: true }),
+  });
+  server.setValidatorCompiler(validatorCompiler);
+  server.setSerializerCompiler(serializerCompiler);
+  handleErrors(server, options.bodyLimitBytes);
+  return server;
+}
+
+/** After it the server is ready to listen. */
+export async function mountRoutes(
+  server: FastifyInstance,
+  rooms: HttpRooms,
+  options: HttpOptions,
+): Promise<void> {
+  observeRequests(server, rooms.metrics);
+  refuseWhenClosing(server, rooms.closing);
+  for (const type of [/^image\//, /^audio\//, 'application/octet-stream'])
+    server.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  await server.register(multipart);
+  await documentApi(server);
+  metricsRoutes(server, rooms);
+  inspectionRoutes(server, { ...rooms, ...options });
+  heatmapRoutes(server, rooms);
+  modelRoutes(server, rooms);
+  healthRoutes(server, rooms);
+  await server.ready();
+}
+
+/** On connections that are still open; health and metrics go on, so that an orchestrator sees the drain. */
+function refuseWhenClosing(server: FastifyInstance, closing: AbortSignal): void {
+  server.addHook('onRequest', async (request) => {
+    if (closing.aborted && request.url.startsWith('/v1/'))
+      throw new ServiceError('SHUTTING_DOWN', {
+        detail: 'This instance is shutting down; send the request again.',
+        retryAfterSeconds: 1,
+      });
+  });
+  // A connection kept alive would hold the shutdown back until its time-out.
+  server.addHook('onSend', async (_request, reply) => {
+    if (closing.aborted) reply.header('connection', 'close');
+  });
+}

@@ -1,0 +1,78 @@
+// THE LINE: one capture, from its bytes to its stored verdict.
+import type { ModelRegistry } from './bundle/registry.js';
+import { assign } from './inspect/assign.js';
+import { chooseBranch } from './inspect/choose.js';
+import { type Decoder, decodeParts } from './inspect/decode-parts.js';
+import { newInspectionId } from './inspect/inspection-id.js';
+import { batchOfOne, judgeAnswer } from './inspect/judge-answer.js';
+import type { Keeper } from './inspect/keep.js';
+import { record } from './inspect/record.js';
+import type { CaptureMetadata, Inspection } from './inspection.js';
+import type { Recipes } from './recipes.js';
+import type { Scheduler } from './schedule/scheduler.js';
+
+export interface Capture {
+  /** By modality. */
+  readonly parts: ReadonlyMap<string, Uint8Array>;
+  readonly metadata: CaptureMetadata;
+  /** "name" or "name@version"; undefined: the recipe's, or the default. */
+  readonly model: string | undefined;
+  readonly receivedAt: Date;
+  /** On the monotonic clock of `nowMs`, as the deadline. */
+  readonly receivedMs: number;
+  readonly deadlineMs: number;
+  /** Aborts when the client is gone or the deadline has passed. */
+  readonly signal: AbortSignal;
+}
+
+export interface InspectionRooms {
+  readonly models: ModelRegistry;
+  readonly recipes: Recipes;
+  readonly decoder: Decoder;
+  readonly scheduler: Pick<Scheduler, 'submit'>;
+  readonly keeper: Keeper;
+  readonly nowMs: () => number;
+  /** Every answer, also of a part that was not decidable. */
+  readonly onInspected: (inspection: Inspection) => void;
+}
+
+export type Inspect = (capture: Capture) => Promise<Inspection>;
+
+/** NOT_DECIDABLE where no good signal arrived. Throws ServiceError where the capture is at fault, or overload is. */
+export function createInspect(rooms: InspectionRooms): Inspect {
+  const { models, recipes, decoder, scheduler, keeper, nowMs, onInspected } = rooms;
+  return async ({ parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal }) => {
+    const inspectionId = newInspectionId(receivedAt.getTime());
+    const assignment = assign(metadata, model, models, recipes);
+    const { bundle, required } = assignment;
+    const { modalities, branches } = bundle.manifest;
+
+    const decodeStartMs = nowMs();
+    const decoded = await decodeParts(parts, modalities, metadata, required, decoder);
+    const decodeMs = nowMs() - decodeStartMs;
+
+    const branch = chooseBranch(branches, decoded, required);
+
+    const run =
+      branch &&
+      (await scheduler.submit({
+        call: { model: bundle.key, branch: branch.id, inputs: batchOfOne(branch, decoded.good) },
+        deadlineMs,
+        signal,
+      }));
+
+    const judged = branch && run && judgeAnswer(run.answer, branch, assignment);
+
+    const timings = {
+      decodeMs,
+      queueMs: run?.queueMs ?? 0,
+      runMs: run?.answer.runMs ?? 0,
+      totalMs: nowMs() - receivedMs,
+    };
+    const findings = { inspectionId, metadata, assignment, decoded, judged, timings, receivedAt };
+    const inspection = record({ ...findings, completedAt: new Date() });
+    const answered = await keeper.keep(inspection, judged, decoded.good);
+    onInspected(answered);
+    return answered;
+  };
+}

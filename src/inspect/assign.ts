@@ -1,0 +1,30 @@
+// Which model and which rules a capture gets.
+import type { Bundle } from '../bundle/bundle.js';
+import type { ModelRegistry } from '../bundle/registry.js';
+import { ServiceError } from '../errors.js';
+import type { CaptureMetadata } from '../inspection.js';
+import type { Recipes } from '../recipes.js';
+import type { Thresholds } from '../verdict/judge.js';
+
+export interface Assignment {
+  readonly bundle: Bundle;
+  /** undefined: the branch's own. */
+  readonly thresholds: Thresholds | undefined;
+  readonly required: readonly string[];
+}
+
+/** Throws ServiceError UNKNOWN_RECIPE, UNKNOWN_MODEL, BAD_REQUEST. */
+export function assign(
+  metadata: CaptureMetadata,
+  askedModel: string | undefined,
+  models: ModelRegistry,
+  recipes: Recipes,
+): Assignment {
+  const recipe = metadata.recipe === undefined ? undefined : recipes.get(metadata.recipe);
+  const bundle = models.resolve(askedModel ?? recipe?.model);
+  if (recipe?.model !== undefined && models.resolve(recipe.model) !== bundle)
+    throw new ServiceError('BAD_REQUEST', {
+      detail: `Recipe "${metadata.recipe}" is for model ${recipe.model}; leave out model=${askedModel}.`,
+    });
+  return { bundle, thresholds: recipe?.thresholds, required: recipe?.required ?? [] };
+}

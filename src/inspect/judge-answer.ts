@@ -1,0 +1,47 @@
+// One capture in and out of the model's batches: tensors → a batch of one, its answer → a judgement.
+import type { BranchSpec, ModalitySpec } from '../bundle/manifest.js';
+import type { ModalityTensor } from '../modality/tensor.js';
+import { type Judgement, judge } from '../verdict/judge.js';
+import type { BatchAnswer, BatchInputs } from '../worker/protocol.js';
+import type { Assignment } from './assign.js';
+
+export interface Judged {
+  readonly branch: BranchSpec;
+  /** Of a batch of one. */
+  readonly answer: BatchAnswer;
+  readonly judgement: Judgement;
+  readonly frame: ModalitySpec | undefined;
+}
+
+/** Copies the branch's tensors under a batch axis: the copies are moved to a worker, the originals stay. */
+export function batchOfOne(branch: BranchSpec, good: ReadonlyMap<string, ModalityTensor>): BatchInputs {
+  return Object.fromEntries(
+    branch.modalities.flatMap((name) => {
+      const tensor = good.get(name);
+      return tensor === undefined ? [] : [[name, withBatchAxis(tensor)]];
+    }),
+  );
+}
+
+function withBatchAxis(tensor: ModalityTensor): BatchInputs[string] {
+  const shape = [1, ...tensor.shape];
+  // The typed-array constructors copy into a buffer of their own; Buffer.slice() would not.
+  return tensor.dtype === 'uint8'
+    ? { dtype: 'uint8', shape, data: new Uint8Array(tensor.data) }
+    : { dtype: 'float32', shape, data: new Float32Array(tensor.data) };
+}
+
+export function judgeAnswer(
+  answer: BatchAnswer,
+  branch: BranchSpec,
+  { bundle, thresholds }: Assignment,
+): Judged {
+  const frame = bundle.manifest.modalities.find(({ name }) => name === branch.frame);
+  const judgement = judge(
+    answer.score[0] ?? Number.NaN,
+    answer.map,
+    thresholds ?? branch.thresholds,
+    frame === undefined || frame.kind === 'audio' ? undefined : frame,
+  );
+  return { branch, answer, judgement, frame };
+}

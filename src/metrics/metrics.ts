@@ -1,0 +1,130 @@
+// Every metric the service exports: names, labels, buckets. The only importer of prom-client.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Inspection } from '../inspection.js';
+
+/** From a cached page to a capture that nearly missed its deadline. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export type Stage = 'decode' | 'queue' | 'run' | 'save';
+
+export interface ModelInfo {
+  readonly name: string;
+  readonly version: number;
+  readonly sha256: string;
+  readonly provider: string;
+}
+
+export interface Metrics {
+  readonly contentType: string;
+  /** The text of one scrape. */
+  scrape(): Promise<string>;
+  httpAnswered(method: string, route: string, status: number, seconds: number): void;
+  inspected(inspection: Inspection): void;
+  saved(seconds: number): void;
+  storeFailed(): void;
+  queueDepth(depth: number): void;
+  inFlight(change: 1 | -1): void;
+  workers(ready: number, wanted: number): void;
+  workerLost(): void;
+  modelLoaded(model: ModelInfo): void;
+}
+
+/** One registry an app, so that several can live in one process. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const httpSeconds = new Histogram({
+    name: 'branchline_http_request_seconds',
+    help: 'Time from the request to its answer, by route pattern and status.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: SECONDS,
+    registers,
+  });
+  const stageSeconds = new Histogram({
+    name: 'branchline_inspection_stage_seconds',
+    help: 'Time an inspection spends in each stage.',
+    labelNames: ['stage'],
+    buckets: SECONDS,
+    registers,
+  });
+  const verdicts = new Counter({
+    name: 'branchline_inspections_total',
+    help: 'Inspections answered, by verdict and by the branch that judged (empty: not decidable).',
+    labelNames: ['model', 'verdict', 'branch'],
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'branchline_modality_dropped_total',
+    help: 'Parts that arrived and were not used, by reason.',
+    labelNames: ['modality', 'reason'],
+    registers,
+  });
+  const missing = new Counter({
+    name: 'branchline_modality_missing_total',
+    help: 'Modalities of the model that a capture did not carry.',
+    labelNames: ['modality'],
+    registers,
+  });
+  const storeErrors = new Counter({
+    name: 'branchline_store_errors_total',
+    help: 'Inspections answered but not stored.',
+    registers,
+  });
+  const depth = new Gauge({
+    name: 'branchline_queue_depth',
+    help: 'Captures waiting for a worker.',
+    registers,
+  });
+  const inFlight = new Gauge({
+    name: 'branchline_inspections_in_flight',
+    help: 'Captures between their first byte and their answer.',
+    registers,
+  });
+  const workersReady = new Gauge({
+    name: 'branchline_workers_ready',
+    help: 'Inference workers that passed their self-test and are alive.',
+    registers,
+  });
+  const workersWanted = new Gauge({
+    name: 'branchline_workers_wanted',
+    help: 'Inference workers configured.',
+    registers,
+  });
+  const workersLost = new Counter({
+    name: 'branchline_worker_restarts_total',
+    help: 'Inference workers that died and had to be replaced.',
+    registers,
+  });
+  const modelInfo = new Gauge({
+    name: 'branchline_model_info',
+    help: 'Always 1: the models served, and the execution provider in use.',
+    labelNames: ['name', 'version', 'sha256', 'provider'],
+    registers,
+  });
+  return {
+    contentType: registry.contentType,
+    scrape: () => registry.metrics(),
+    httpAnswered: (method, route, status, seconds) => httpSeconds.observe({ method, route, status }, seconds),
+    inspected({ model, verdict, branch, modalities, timings }) {
+      verdicts.inc({ model: `${model.name}@${model.version}`, verdict, branch: branch ?? '' });
+      for (const { name, reason } of modalities.dropped) dropped.inc({ modality: name, reason });
+      for (const modality of modalities.missing) missing.inc({ modality });
+      stageSeconds.observe({ stage: 'decode' satisfies Stage }, timings.decodeMs / 1000);
+      if (branch === null) return;
+      stageSeconds.observe({ stage: 'queue' satisfies Stage }, timings.queueMs / 1000);
+      stageSeconds.observe({ stage: 'run' satisfies Stage }, timings.runMs / 1000);
+    },
+    saved: (seconds) => stageSeconds.observe({ stage: 'save' satisfies Stage }, seconds),
+    storeFailed: () => storeErrors.inc(),
+    queueDepth: (value) => depth.set(value),
+    inFlight: (change) => inFlight.inc(change),
+    workers(ready, wanted) {
+      workersReady.set(ready);
+      workersWanted.set(wanted);
+    },
+    workerLost: () => workersLost.inc(),
+    modelLoaded: ({ name, version, sha256, provider }) =>
+      modelInfo.set({ name, version: String(version), sha256, provider }, 1),
+  };
+}

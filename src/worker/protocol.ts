@@ -1,0 +1,95 @@
+// What the main thread and an inference worker say to each other; every message crosses once, as plain values.
+import type { BranchSpec, EncoderSpec } from '../bundle/manifest.js';
+
+/** A batch of one modality, as its encoder takes it: axis 0 is N. */
+export type BatchTensor =
+  | { readonly dtype: 'uint8'; readonly shape: readonly number[]; readonly data: Uint8Array }
+  | { readonly dtype: 'float32'; readonly shape: readonly number[]; readonly data: Float32Array };
+
+/** By modality. */
+export type BatchInputs = Readonly<Record<string, BatchTensor>>;
+
+/** N maps of one size, row-major. */
+export interface BatchMap {
+  readonly height: number;
+  readonly width: number;
+  readonly values: Float32Array; // (N, h, w)
+}
+
+export interface BatchAnswer {
+  readonly score: Float32Array; // (N,)
+  readonly map: BatchMap;
+  /** Columns in the order of the branch's modalities. */
+  readonly modalityScore: Float32Array; // (N, M)
+  readonly modalityWeight: Float32Array; // (N, M)
+  /** Each used encoder's own map. */
+  readonly modalityMaps: Readonly<Record<string, BatchMap>>;
+  readonly runMs: number;
+}
+
+/** One bundle as a worker needs it; the graphs' bytes are moved, not copied. */
+export interface WorkerModel {
+  readonly key: string;
+  readonly encoders: readonly { readonly spec: EncoderSpec; readonly onnx: Uint8Array }[];
+  readonly branches: readonly { readonly spec: BranchSpec; readonly onnx: Uint8Array }[];
+}
+
+export interface SessionOptions {
+  /** In the order of preference. */
+  readonly providers: readonly string[];
+  /** strict: the first provider or no start; fallback: the first that starts. */
+  readonly policy: 'strict' | 'fallback';
+  readonly intraOpThreads: number;
+}
+
+export interface ProviderReport {
+  readonly active: string;
+  /** Why each preferred provider is not the active one; empty where the first one is. */
+  readonly refused: readonly { readonly provider: string; readonly why: string }[];
+}
+
+export interface BranchCall {
+  /** Bundle key, "name@version". */
+  readonly model: string;
+  readonly branch: string;
+  readonly inputs: BatchInputs;
+}
+
+export interface Startup {
+  readonly type: 'startup';
+  readonly models: readonly WorkerModel[];
+  readonly options: SessionOptions;
+}
+export interface Run {
+  readonly type: 'run';
+  readonly runId: number;
+  readonly call: BranchCall;
+}
+/** Finish what runs, release the sessions, answer Drained. */
+export interface Drain {
+  readonly type: 'drain';
+}
+export type ToWorker = Startup | Run | Drain;
+
+export interface Ready {
+  readonly type: 'ready';
+  readonly provider: ProviderReport;
+}
+export interface StartFailed {
+  readonly type: 'start-failed';
+  readonly message: string;
+}
+export interface Result {
+  readonly type: 'result';
+  readonly runId: number;
+  readonly answer: BatchAnswer;
+}
+export interface Failed {
+  readonly type: 'failed';
+  readonly runId: number;
+  readonly message: string;
+}
+export interface Drained {
+  readonly type: 'drained';
+}
+export type FromWorker = Ready | StartFailed | Result | Failed | Drained;

@@ -1,0 +1,64 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { type GoldenVectors, readGolden, selfTest } from '../../src/bundle/golden.js';
+import { parseNpy } from '../../src/bundle/npy.js';
+import type { BatchAnswer, BranchCall } from '../../src/worker/protocol.js';
+import { npyFile } from '../support/files.js';
+import { openTinyBundle } from '../support/tiny-bundle.js';
+
+describe('parseNpy', () => {
+  it('reads what NumPy wrote', () => {
+    const parsed = parseNpy(npyFile('<f4', [2, 3], Float32Array.of(1, 2, 3, 4, 5, 6.5)));
+    expect(parsed.shape).toEqual([2, 3]);
+    expect(Array.from(parsed.data)).toEqual([1, 2, 3, 4, 5, 6.5]);
+    expect(parseNpy(npyFile('|u1', [4], Uint8Array.of(0, 1, 2, 255)))).toMatchObject({
+      dtype: 'uint8',
+      shape: [4],
+    });
+  });
+
+  it('refuses other files, other types, and a shape its bytes do not fill', () => {
+    expect(() => parseNpy(Buffer.from('not numpy at all'))).toThrow('is not a .npy file');
+    expect(() => parseNpy(npyFile('<u2', [2], Uint16Array.of(1, 2)))).toThrow('holds "<u2"');
+    expect(() => parseNpy(npyFile('<f4', [3], Float32Array.of(1, 2)))).toThrow('needs another count');
+  });
+});
+
+describe('selfTest', () => {
+  let golden: GoldenVectors;
+  beforeAll(async () => {
+    golden = await readGolden(await openTinyBundle());
+  });
+
+  /** Answers as the trainer did, but for `error` added to one value of the map of one branch. */
+  const runtime = (error: number, brokenBranch: string) => async (call: BranchCall) => {
+    const expected = golden.expected.find(({ branch }) => branch === call.branch);
+    if (expected === undefined) throw new Error(`no such branch: ${call.branch}`);
+    const values = Float32Array.from(expected.map.data);
+    if (call.branch === brokenBranch) values[7] = (values[7] ?? 0) + error;
+    return { score: Float32Array.from(expected.score), map: { values } } as BatchAnswer;
+  };
+
+  it('passes a runtime that answers as the trainer did', async () => {
+    await expect(selfTest(golden, runtime(0.0009, 'rgb'))).resolves.toBeUndefined();
+  });
+
+  it('names the branch that answers otherwise', async () => {
+    await expect(selfTest(golden, runtime(0.0011, 'depth+rgb'))).rejects.toThrow(
+      /tiny@1, branch "depth\+rgb" fails its self-test: it is off by 0\.0011/,
+    );
+  });
+
+  it('does not let a NaN pass', async () => {
+    await expect(selfTest(golden, runtime(Number.NaN, 'acoustic'))).rejects.toThrow('off by NaN');
+  });
+
+  it('feeds each branch its own modalities and nothing else', async () => {
+    const fed: string[] = [];
+    const answer = runtime(0, '');
+    await selfTest(golden, (call) => {
+      fed.push(Object.keys(call.inputs).sort().join('+'));
+      return answer(call);
+    });
+    expect(fed.sort()).toEqual(golden.expected.map(({ branch }) => branch).sort());
+  });
+});

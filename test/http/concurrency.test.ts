@@ -1,0 +1,75 @@
+// Many clients at once: every answer belongs to its capture.
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { Inspection } from '../../src/inspection.js';
+import { captureForm, inspect, type Parts, refuse } from '../support/client.js';
+import { npyFile, wavFile } from '../support/files.js';
+import { type RunningService, startService } from '../support/service.js';
+import { rgbPng } from '../support/tiny-bundle.js';
+
+const CLIENTS = 32;
+const SUBSETS = [
+  'rgb',
+  'depth',
+  'acoustic',
+  'depth+rgb',
+  'acoustic+rgb',
+  'acoustic+depth',
+  'acoustic+depth+rgb',
+];
+
+let service: RunningService;
+beforeAll(async () => {
+  service = await startService({ WORKERS: '2' });
+});
+afterAll(() => service.close());
+
+/** Signals that differ from client to client, so that the tiny model's score does. */
+async function captureOf(client: number): Promise<Parts> {
+  const level = 20 + 6 * client;
+  const pixels = Buffer.from(Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => level + (i % 23)));
+  const heights = Float32Array.from({ length: 64 * 64 }, (_, i) => 1 + client + (i % 7) / 10);
+  const sound = Float32Array.from({ length: 4000 }, (_, i) => Math.sin(i / 5) * (0.05 + client * 0.02));
+  const all: Parts = {
+    rgb: await rgbPng(pixels),
+    depth: npyFile('<f4', [64, 64], heights),
+    acoustic: wavFile(sound),
+  };
+  const names = subsetOf(client).split('+');
+  return Object.fromEntries(names.map((name) => [name, all[name] ?? Buffer.alloc(0)]));
+}
+
+const subsetOf = (client: number) => SUBSETS[client % SUBSETS.length] ?? 'rgb';
+
+it('32 clients with mixed subsets each get the answer to their own capture', async () => {
+  const captures = await Promise.all(Array.from({ length: CLIENTS }, (_, client) => captureOf(client)));
+  const alone: Inspection[] = [];
+  for (const parts of captures) alone.push(await inspect(service.url, parts));
+  expect(new Set(alone.map(({ branch, score }) => `${branch} ${score}`)).size).toBe(CLIENTS);
+
+  const together = await Promise.all(
+    captures.map((parts, client) => inspect(service.url, parts, { captureId: `client-${client}` })),
+  );
+  together.forEach((answer, client) => {
+    expect(answer.captureId).toBe(`client-${client}`);
+    expect(answer.branch).toBe(subsetOf(client));
+    expect(answer.score).toBe(alone[client]?.score);
+    expect(answer.evidence).toEqual(alone[client]?.evidence);
+    expect(answer.regions).toEqual(alone[client]?.regions);
+  });
+});
+
+it('a full queue answers 503 with Retry-After, never a wrong or a lost answer', async () => {
+  const tight = await startService({ WORKERS: '1', QUEUE_LIMIT: '1' });
+  try {
+    const form = captureForm(await captureOf(6));
+    const answers = await Promise.all(Array.from({ length: CLIENTS }, () => refuse(tight.url, form)));
+    const refused = answers.filter(({ status }) => status !== 200);
+    for (const { status, headers, body } of refused) {
+      expect([status, body.code]).toEqual([503, 'OVERLOADED']);
+      expect(headers.get('retry-after')).toBe('1');
+    }
+    expect(answers.length - refused.length).toBeGreaterThan(0);
+  } finally {
+    await tight.close();
+  }
+});

@@ -1,0 +1,159 @@
+// The line with every room faked: what it asks of each, and what it answers when one fails.
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import type { Bundle } from '../../src/bundle/bundle.js';
+import { ModelRegistry } from '../../src/bundle/registry.js';
+import { ServiceError } from '../../src/errors.js';
+import { createKeeper } from '../../src/inspect/keep.js';
+import { type Capture, createInspect, type InspectionRooms } from '../../src/inspect.js';
+import { type Inspection, inspectionSchema } from '../../src/inspection.js';
+import { Recipes } from '../../src/recipes.js';
+import type { Submission } from '../../src/schedule/scheduler.js';
+import type { Artefacts } from '../../src/store/store.js';
+import { openTinyBundle } from '../support/tiny-bundle.js';
+
+let bundle: Bundle;
+beforeAll(async () => {
+  bundle = await openTinyBundle();
+});
+
+const map = { height: 1, width: 2, values: Float32Array.of(0.25, 0.75) };
+
+interface Fakes {
+  save?: (inspection: Inspection, artefacts: Artefacts) => Promise<void>;
+  submit?: InspectionRooms['scheduler']['submit'];
+  storeTimeoutMs?: number;
+}
+
+function line({ save = async () => {}, submit, storeTimeoutMs = 1000 }: Fakes = {}) {
+  const submissions: Submission[] = [];
+  const failures: string[] = [];
+  const inspected: Inspection[] = [];
+  const clock = { ms: 0 };
+  const inspect = createInspect({
+    models: new ModelRegistry([bundle], undefined),
+    recipes: new Recipes({}),
+    decoder: {
+      decode: async () => {
+        clock.ms += 5;
+        return { dtype: 'uint8', shape: [2], data: Uint8Array.of(1, 2) };
+      },
+      fault: () => undefined,
+    },
+    scheduler: {
+      submit:
+        submit ??
+        (async (submission) => {
+          submissions.push(submission);
+          return {
+            queueMs: 3,
+            answer: {
+              score: Float32Array.of(0.75),
+              map,
+              modalityScore: Float32Array.of(0.5, 0.25),
+              modalityWeight: Float32Array.of(0.75, 0.25),
+              modalityMaps: { depth: map, rgb: map },
+              runMs: 2,
+            },
+          };
+        }),
+    },
+    keeper: createKeeper({
+      store: { save },
+      timeoutMs: storeTimeoutMs,
+      thumbnail: async (_tensor, spec) => Buffer.from(spec.name),
+      onFailure: (error) => failures.push(error.message),
+      onSaved: () => {},
+    }),
+    nowMs: () => clock.ms,
+    onInspected: (inspection) => inspected.push(inspection),
+  });
+  return { inspect, submissions, failures, inspected };
+}
+
+const capture = (overrides: Partial<Capture> = {}): Capture => ({
+  parts: new Map([
+    ['rgb', Buffer.from('x')],
+    ['depth', Buffer.from('x')],
+  ]),
+  metadata: {},
+  model: undefined,
+  receivedAt: new Date(0),
+  receivedMs: -10,
+  deadlineMs: 500,
+  signal: new AbortController().signal,
+  ...overrides,
+});
+
+describe('inspect', () => {
+  it('feeds the branch its modalities as a batch of one, with the caller’s deadline and signal', async () => {
+    const { inspect, submissions } = line();
+    const asked = capture();
+    await inspect(asked);
+    expect(submissions).toHaveLength(1);
+    const [submission] = submissions;
+    expect(submission).toMatchObject({ deadlineMs: 500, call: { model: 'tiny@1', branch: 'depth+rgb' } });
+    expect(submission?.signal).toBe(asked.signal);
+    expect(submission?.call.inputs).toEqual({
+      depth: { dtype: 'uint8', shape: [1, 2], data: Uint8Array.of(1, 2) },
+      rgb: { dtype: 'uint8', shape: [1, 2], data: Uint8Array.of(1, 2) },
+    });
+  });
+
+  it('answers what the branch said, with evidence by modality and the time of each stage', async () => {
+    const { inspect, inspected } = line();
+    const inspection = await inspect(capture({ metadata: { captureId: 'c-1' } }));
+    expect(inspection).toMatchObject({
+      captureId: 'c-1',
+      verdict: 'NG',
+      score: 0.75,
+      branch: 'depth+rgb',
+      evidence: { depth: { score: 0.5, weight: 0.75 }, rgb: { score: 0.25, weight: 0.25 } },
+      timings: { decodeMs: 10, queueMs: 3, runMs: 2, totalMs: 20 },
+      receivedAt: '1970-01-01T00:00:00.000Z',
+      stored: true,
+    });
+    expect(inspectionSchema.parse(inspection)).toEqual(inspection);
+    expect(inspected).toEqual([inspection]);
+  });
+
+  it('stores what it answers, the maps of 16 bits, and the picture of the frame', async () => {
+    const saved: [Inspection, Artefacts][] = [];
+    const { inspect } = line({
+      save: async (...record) => {
+        saved.push(record);
+      },
+    });
+    const inspection = await inspect(capture());
+    const stored = { height: 1, width: 2, values: Uint16Array.of(16384, 49151) };
+    const frame = inspection.heatmap?.frame ?? '';
+    expect(saved).toEqual([
+      [inspection, { maps: { fused: stored, depth: stored, rgb: stored }, thumbnail: Buffer.from(frame) }],
+    ]);
+  });
+
+  it('answers though the store fails, marked as not stored', async () => {
+    const { inspect, failures, inspected } = line({ save: () => Promise.reject(new Error('disk full')) });
+    const inspection = await inspect(capture());
+    expect(inspection).toMatchObject({ verdict: 'NG', stored: false });
+    expect(failures).toEqual(['disk full']);
+    expect(inspected).toEqual([inspection]);
+  });
+
+  it('answers though the store hangs', async () => {
+    const { inspect, failures } = line({ save: () => new Promise(() => {}), storeTimeoutMs: 1 });
+    expect((await inspect(capture())).stored).toBe(false);
+    expect(failures).toEqual(['the store took longer than 1 ms']);
+  });
+
+  it('stores nothing where the model gave no answer', async () => {
+    const saved: Inspection[] = [];
+    const { inspect, inspected } = line({
+      submit: () => Promise.reject(new ServiceError('WORKER_LOST', { detail: 'died' })),
+      save: async (inspection) => {
+        saved.push(inspection);
+      },
+    });
+    await expect(inspect(capture())).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    expect([saved, inspected]).toEqual([[], []]);
+  });
+});

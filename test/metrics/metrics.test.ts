@@ -1,0 +1,41 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Inspection } from '../../src/inspection.js';
+import { createMetrics } from '../../src/metrics/metrics.js';
+
+const inspection = {
+  verdict: 'NG',
+  branch: 'rgb',
+  model: { name: 'tiny', version: 1, sha256: '' },
+  modalities: {
+    used: ['rgb'],
+    missing: ['acoustic'],
+    dropped: [{ name: 'depth', reason: 'blank', detail: '' }],
+    unused: [],
+  },
+  timings: { decodeMs: 1, queueMs: 2, runMs: 3, totalMs: 6 },
+} as unknown as Inspection;
+
+describe('metrics', () => {
+  it('counts verdicts, branches, and what was dropped or missing', async () => {
+    const metrics = createMetrics();
+    metrics.inspected(inspection);
+    metrics.inspected({ ...inspection, verdict: 'NOT_DECIDABLE', branch: null });
+    const text = await metrics.scrape();
+    expect(text).toContain('branchline_inspections_total{model="tiny@1",verdict="NG",branch="rgb"} 1');
+    expect(text).toContain(
+      'branchline_inspections_total{model="tiny@1",verdict="NOT_DECIDABLE",branch=""} 1',
+    );
+    expect(text).toContain('branchline_modality_dropped_total{modality="depth",reason="blank"} 2');
+    expect(text).toContain('branchline_modality_missing_total{modality="acoustic"} 2');
+    expect(text).toContain('branchline_inspection_stage_seconds_sum{stage="run"} 0.003');
+    expect(text).toContain('branchline_inspection_stage_seconds_count{stage="run"} 1');
+    expect(text).toContain('branchline_inspection_stage_seconds_count{stage="decode"} 2');
+  });
+
+  it('keeps two services in one process apart', async () => {
+    const [one, other] = [createMetrics(), createMetrics()];
+    one.storeFailed();
+    expect(await one.scrape()).toContain('branchline_store_errors_total 1');
+    expect(await other.scrape()).toContain('branchline_store_errors_total 0');
+  });
+});

@@ -1,0 +1,81 @@
+// Holds the service's decoder to the trainer's, pixel by pixel, on the fixtures both test suites read.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import type { ModalitySpec } from '../../src/bundle/manifest.js';
+import { decodePart } from '../../src/modality/decode.js';
+import type { DecodeError } from '../../src/modality/decode-error.js';
+import { fixture, readExpected } from './fixtures.js';
+
+interface Case {
+  readonly name: string;
+  readonly file: string;
+  readonly spec: ModalitySpec;
+  readonly calibration?: { scale?: number; offset?: number };
+  readonly keepBytes?: number;
+  readonly expected?: string;
+  readonly reason?: string;
+}
+
+const cases = JSON.parse(readFileSync(fixture('cases.json'), 'utf8')) as Case[];
+
+function decode({ file, spec, keepBytes, calibration }: Case) {
+  return decodePart(readFileSync(fixture(file)).subarray(0, keepBytes), spec, calibration);
+}
+
+describe('the golden pixels', () => {
+  for (const entry of cases) {
+    const { expected } = entry;
+    if (expected === undefined) continue;
+    it(entry.name, async () => {
+      const tensor = await decode(entry);
+      const wanted = readExpected(expected);
+      expect([tensor.dtype, tensor.shape]).toEqual([wanted.dtype, wanted.shape]);
+      expect(Array.from(tensor.data)).toEqual(wanted.values);
+    });
+  }
+});
+
+describe('the golden refusals', () => {
+  for (const entry of cases) {
+    if (entry.reason === undefined) continue;
+    it(`${entry.reason}: ${entry.name}`, async () => {
+      const refusal = await decode(entry).then(
+        () => undefined,
+        (error: DecodeError) => error,
+      );
+      expect(refusal?.name).toBe('DecodeError');
+      expect(refusal?.reason).toBe(entry.reason);
+      expect(refusal?.message).toMatch(/^[^\n]{10,200}$/);
+    });
+  }
+});
+
+describe('what is decoded', () => {
+  const good = cases.filter(({ expected }) => expected);
+
+  it('owns its buffer, so that it can be transferred to a worker', async () => {
+    for (const entry of good) {
+      const { data } = await decode(entry);
+      const { buffer } = structuredClone(data, { transfer: [data.buffer as ArrayBuffer] });
+      expect(buffer.byteLength).toBeGreaterThan(0);
+      expect(data.length).toBe(0);
+    }
+  });
+
+  it('does not depend on where the bytes lie in a bigger buffer', async () => {
+    for (const entry of good) {
+      const file = readFileSync(fixture(entry.file));
+      const shifted = Buffer.concat([Buffer.alloc(13), file, Buffer.alloc(5)]).subarray(13, 13 + file.length);
+      const tensor = await decodePart(shifted, entry.spec, entry.calibration);
+      expect(Array.from(tensor.data)).toEqual(readExpected(entry.expected as string).values);
+    }
+  });
+
+  it('is right when many are decoded at once', async () => {
+    const tensors = await Promise.all([...good, ...good].map(decode));
+    tensors.forEach((tensor, i) => {
+      const wanted = readExpected(good[i % good.length]?.expected as string);
+      expect(Array.from(tensor.data)).toEqual(wanted.values);
+    });
+  });
+});

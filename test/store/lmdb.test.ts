@@ -1,0 +1,105 @@
+// The embedded store: the contract, one process a path, and what a kill -9 leaves behind.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { openLmdbStore } from '../../src/store/lmdb.js';
+import { describeResultStore } from './contract.js';
+
+const newFolder = () => mkdtemp(join(tmpdir(), 'branchline-lmdb-'));
+const removeFolder = (path: string) => rm(path, { recursive: true, force: true });
+
+describeResultStore('lmdb', async () => {
+  const path = await newFolder();
+  return { open: () => openLmdbStore({ path }), remove: () => removeFolder(path) };
+});
+
+/** Another process that opens the store, saves one inspection and stays until it is killed. */
+const SAVER = `
+  const { openLmdbStore } = await import(process.argv[1]);
+  const { anInspection, aMap } = await import(process.argv[2]);
+  const store = await openLmdbStore({ path: process.argv[3] });
+  await store.save(anInspection({ inspectionId: 'survivor' }), { maps: { fused: aMap() } });
+  console.log('saved');
+  setInterval(() => {}, 1000);
+`;
+
+async function startSaver(path: string) {
+  const modules = ['../../src/store/lmdb.js', './samples.js'].map(
+    (file) => new URL(file, import.meta.url).href,
+  );
+  const saver = spawn(process.execPath, ['--input-type=module', '-e', SAVER, ...modules, path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await once(createInterface({ input: saver.stdout }), 'line');
+  expect(line).toBe('saved');
+  const kill = async () => {
+    if (saver.signalCode !== null) return;
+    saver.kill('SIGKILL');
+    await once(saver, 'exit');
+  };
+  return { pid: saver.pid, kill };
+}
+
+describe('lmdb: path lock', () => {
+  let path: string;
+  beforeEach(async () => {
+    path = await newFolder();
+  });
+  afterEach(() => removeFolder(path));
+
+  it('has the record after the process was killed right behind its save', async () => {
+    const saver = await startSaver(path);
+    await saver.kill();
+    const store = await openLmdbStore({ path });
+    expect((await store.get('survivor'))?.verdict).toBe('NG');
+    expect((await store.map('survivor', 'fused'))?.values.length).toBe(35);
+    expect((await store.list({ limit: 10 })).items).toHaveLength(1);
+    await store.close();
+  });
+
+  it('refuses a path that another process holds, naming both, and opens once it is gone', async () => {
+    const saver = await startSaver(path);
+    try {
+      await expect(openLmdbStore({ path })).rejects.toThrow(
+        `The result store ${path} is in use by process ${saver.pid}:`,
+      );
+    } finally {
+      await saver.kill();
+    }
+    await (await openLmdbStore({ path })).close();
+  });
+
+  it('refuses a second store on the same path in one process', async () => {
+    const store = await openLmdbStore({ path });
+    await expect(openLmdbStore({ path })).rejects.toThrow(`in use by process ${process.pid}`);
+    await store.close();
+    await (await openLmdbStore({ path })).close();
+  });
+
+  it.each([
+    ['a process that is gone', () => spawnSync(process.execPath, ['-e', '']).pid, 'boot:1'],
+    ['our own number from an earlier life', () => process.pid, 'earlier-boot:7'],
+    ['our own number where start times are unknown', () => process.pid, null],
+    ['a number that now belongs to another process', () => process.ppid, 'earlier-boot:7'],
+  ])('takes over the lock of %s', async (_, pid, started) => {
+    await writeFile(join(path, 'owner.lock'), JSON.stringify({ pid: pid(), started }));
+    await (await openLmdbStore({ path })).close();
+  });
+
+  it('takes over a lock file that a crash cut short', async () => {
+    await writeFile(join(path, 'owner.lock'), '{"pi');
+    await (await openLmdbStore({ path })).close();
+  });
+
+  it('says in one line why a path cannot be opened', async () => {
+    const file = join(path, 'a-file');
+    await writeFile(file, '');
+    await expect(openLmdbStore({ path: join(file, 'below') })).rejects.toThrow(
+      /^The result store .*below cannot be opened: [^\n]+$/,
+    );
+  });
+});

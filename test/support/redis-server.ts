@@ -1,0 +1,58 @@
+// A redis-server of the test's own: on a free port, in memory only, gone when stopped.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const HOW_TO_GET_IT =
+  'redis-server is missing: "apt-get install redis-server" (Debian, Ubuntu) or "brew install redis" (macOS) brings it.';
+
+export interface RedisServer {
+  readonly port: number;
+  /** For ioredis, or REDIS_URL. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Resolves once the server takes connections; rejects with one line where it is missing or does not start. */
+export async function startRedisServer(): Promise<RedisServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'branchline-redis-'));
+  const port = await freePort();
+  const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder];
+  const server = spawn('redis-server', [...settings, '--save', '', '--appendonly', 'no'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const stop = async () => {
+    if (server.pid !== undefined && server.exitCode === null && server.signalCode === null) {
+      server.kill('SIGKILL');
+      await once(server, 'exit');
+    }
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) => reject(new Error(HOW_TO_GET_IT, { cause })));
+      server.once('exit', (code) => reject(new Error(`redis-server ended at once with exit code ${code}.`)));
+      createInterface({ input: server.stdout }).on('line', (line) => {
+        if (line.includes('Ready to accept connections')) resolve();
+      });
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { port, url: `redis://127.0.0.1:${port}`, stop };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new Error('No free port was found.');
+  return address.port;
+}

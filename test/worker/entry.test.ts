@@ -1,0 +1,117 @@
+// The real inference thread on the tiny bundle.
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Bundle, readGraphs } from '../../src/bundle/bundle.js';
+import { type GoldenVectors, readGolden, selfTest } from '../../src/bundle/golden.js';
+import { InferenceWorker } from '../../src/worker/inference-worker.js';
+import type { SessionOptions, Startup } from '../../src/worker/protocol.js';
+import { openTinyBundle } from '../support/tiny-bundle.js';
+
+const ENTRY = new URL('../../src/worker/entry.js', import.meta.url);
+const CPU: SessionOptions = { providers: ['cpu'], policy: 'strict', intraOpThreads: 1 };
+
+let bundle: Bundle;
+let golden: GoldenVectors;
+beforeAll(async () => {
+  bundle = await openTinyBundle();
+  golden = await readGolden(bundle);
+});
+
+const workers: InferenceWorker[] = [];
+afterEach(async () => {
+  for (const worker of workers.splice(0)) await worker.drain();
+});
+
+function newWorker(): InferenceWorker {
+  const worker = new InferenceWorker(ENTRY);
+  workers.push(worker);
+  return worker;
+}
+
+async function startup(options: SessionOptions): Promise<Startup> {
+  const { encoders, heads } = await readGraphs(bundle);
+  const { manifest, key } = bundle;
+  const bytes = (graphs: Readonly<Record<string, Uint8Array>>, name: string) =>
+    graphs[name] ?? new Uint8Array();
+  return {
+    type: 'startup',
+    options,
+    models: [
+      {
+        key,
+        encoders: manifest.encoders.map((spec) => ({ spec, onnx: bytes(encoders, spec.modality) })),
+        branches: manifest.branches.map((spec) => ({ spec, onnx: bytes(heads, spec.id) })),
+      },
+    ],
+  };
+}
+
+describe('the inference thread', () => {
+  it('answers every branch as the trainer did', async () => {
+    const worker = newWorker();
+    await expect(worker.start(await startup(CPU))).resolves.toEqual({ active: 'cpu', refused: [] });
+    await expect(selfTest(golden, (call) => worker.run(call))).resolves.toBeUndefined();
+  });
+
+  it('gives each used encoder its own map, and evidence in the order of the branch', async () => {
+    const worker = newWorker();
+    await worker.start(await startup(CPU));
+    const [rgb, depth] = [golden.inputs.rgb, golden.inputs.depth];
+    if (rgb === undefined || depth === undefined) throw new Error('no golden inputs');
+    const answer = await worker.run({
+      model: 'tiny@1',
+      branch: 'depth+rgb',
+      inputs: {
+        rgb: { ...rgb, data: rgb.data.slice() } as never,
+        depth: { ...depth, data: depth.data.slice() } as never,
+      },
+    });
+    expect(Object.keys(answer.modalityMaps)).toEqual(['depth', 'rgb']);
+    expect(answer.modalityMaps.rgb).toMatchObject({ height: 64, width: 64 });
+    const depthAlone = golden.expected.find(({ branch }) => branch === 'depth');
+    expect(answer.modalityScore[0]).toBeCloseTo(depthAlone?.score[0] ?? Number.NaN, 4);
+  });
+
+  it('says which branch it does not have, and goes on', async () => {
+    const worker = newWorker();
+    await worker.start(await startup(CPU));
+    await expect(worker.run({ model: 'tiny@1', branch: 'sonar', inputs: {} })).rejects.toThrow(
+      'tiny@1 has no branch "sonar"',
+    );
+    await expect(worker.run({ model: 'tiny@1', branch: 'rgb', inputs: {} })).rejects.toThrow(
+      'nothing to feed encoder "rgb" with',
+    );
+    await expect(selfTest(golden, (call) => worker.run(call))).resolves.toBeUndefined();
+  });
+
+  it('does not start on a graph whose names are not the manifest’s', async () => {
+    const message = await startup(CPU);
+    const [model] = message.models;
+    const encoders = model?.encoders.map(({ spec, onnx }) => ({
+      onnx,
+      spec: { ...spec, outputs: [...spec.outputs, { name: 'more', dtype: 'float32' as const, shape: [] }] },
+    }));
+    const lying = { ...message, models: [{ ...model, encoders } as (typeof message.models)[number]] };
+    await expect(newWorker().start(lying)).rejects.toThrow(
+      /tiny@1, encoder "acoustic": the graph gives evidence,map, the manifest says otherwise/,
+    );
+  });
+
+  it('does not start, where policy is strict, without the provider asked for, and says how to get it', async () => {
+    const options: SessionOptions = { ...CPU, providers: ['cuda', 'cpu'] };
+    const error = await newWorker()
+      .start(await startup(options))
+      .catch((thrown: Error) => thrown.message);
+    expect(error).toMatch(
+      /provider cuda does not start: .*onnxruntime-node-install=cuda12.*PROVIDER_POLICY=fallback/,
+    );
+    expect(error).not.toContain('\n');
+  });
+
+  it('falls back, where policy allows, and reports why', async () => {
+    const worker = newWorker();
+    const options: SessionOptions = { ...CPU, providers: ['cuda', 'cpu'], policy: 'fallback' };
+    const report = await worker.start(await startup(options));
+    expect(report).toEqual({ active: 'cpu', refused: [{ provider: 'cuda', why: expect.any(String) }] });
+    await expect(selfTest(golden, (call) => worker.run(call))).resolves.toBeUndefined();
+  });
+});

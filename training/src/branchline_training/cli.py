@@ -1,0 +1,340 @@
+"""The command ``branchline-train``: one sub-command for each thing a quality engineer does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from . import __version__
+from .bundle import BundleError, content_hash, read_manifest, write_manifest
+from .calibration import TooFewParts
+from .clips import cut_clips
+from .dataset import DatasetError
+from .decode_error import DecodeError
+from .evaluate import (
+    check_branch_data,
+    encode_parts,
+    evaluate_branches,
+    evaluate_captures,
+    evaluate_missing,
+    into_manifest,
+    read_captures,
+    to_markdown,
+)
+from .merge import export_single_files
+from .progress import Track, bars, silent
+from .runtime import BundleRuntime
+from .selection import DETECTORS
+from .subsets import Protocol
+from .synthesize import synthesize
+from .train import TrainConfig, train
+from .verify import verify
+
+EXPECTED_ERRORS = (BundleError, DatasetError, DecodeError, TooFewParts, OSError)
+Arguments = argparse.Namespace
+
+LAYOUT = """\
+DATA is a folder like this; files of one part carry the same ID, and a part may lack any modality:
+
+  DATA/train/good/<modality>/ID.ext            good parts to learn from
+  DATA/test/good/<modality>/ID.ext             good parts to judge     (evaluate only)
+  DATA/test/<defect>/<modality>/ID.ext         defective parts         (evaluate only)
+  DATA/test/<defect>/gt/ID.png                 masks, optional         (evaluate only)
+  DATA/modalities.json                         units and scales, optional
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one sub-command; 0 where it did what it was asked, 1 where it could not."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[Arguments, Track], int] = arguments.command
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    try:
+        return command(arguments, silent if arguments.quiet else bars)
+    except EXPECTED_ERRORS as error:
+        print(f"branchline-train: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="branchline-train",
+        description="Trains Branchline bundles: one ONNX branch for each subset of modalities.",
+        epilog="A first run:  branchline-train synthesize data/bracket\n"
+        "              branchline-train train data/bracket --out models/bracket/1\n"
+        "              branchline-train evaluate models/bracket/1 data/bracket --write\n"
+        "              branchline-train verify models/bracket/1",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_synthesize(commands)
+    _add_clips(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_verify(commands)
+    _add_export(commands)
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[Arguments, Track], int], text: str, epilog: str = ""
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all cores)")
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _add_synthesize(commands: Any) -> None:
+    parser = _command(
+        commands, "synthesize", _synthesize, "Draws a part in four modalities, good and defective."
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="an empty or new folder")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--train", type=int, default=180, help="good parts to learn from")
+    parser.add_argument("--test-good", type=int, default=60)
+    parser.add_argument("--test-per-kind", type=int, default=20, help="of each of six defects")
+    parser.add_argument("--size", type=int, default=256, help="pixels a side")
+
+
+def _synthesize(arguments: Arguments, track: Track) -> int:
+    total = arguments.train + arguments.test_good + 6 * arguments.test_per_kind
+    ticks = iter(track(range(total), "drawing parts"))
+
+    def advance(_done: int, _total: int) -> None:
+        next(ticks, None)
+
+    synthesize(
+        arguments.out,
+        seed=arguments.seed,
+        train=arguments.train,
+        test_good=arguments.test_good,
+        test_per_kind=arguments.test_per_kind,
+        size=arguments.size,
+        progress=advance,
+    )
+    next(ticks, None)
+    print(f"{arguments.out}: {total} parts drawn")
+    return 0
+
+
+def _add_clips(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "clips",
+        _clips,
+        "Cuts long recordings into clips, split by recording, in the layout that train reads.",
+        "branchline-train clips recordings data/motor --good 'healthy_*' --seconds 1",
+    )
+    parser.add_argument("source", type=Path, metavar="RECORDINGS", help="a folder of WAV files")
+    parser.add_argument("out", type=Path, metavar="OUT", help="an empty or new folder")
+    parser.add_argument("--good", required=True, help="glob of the recordings of good parts")
+    parser.add_argument("--modality", default="acoustic")
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--test-fraction", type=float, default=0.3, help="of the good recordings")
+    parser.add_argument("--seed", type=int, default=1)
+
+
+def _clips(arguments: Arguments, track: Track) -> int:  # noqa: ARG001
+    counts = cut_clips(
+        arguments.source,
+        arguments.out,
+        modality=arguments.modality,
+        good=arguments.good,
+        seconds=arguments.seconds,
+        test_fraction=arguments.test_fraction,
+        seed=arguments.seed,
+    )
+    test = ", ".join(f"{count} {label}" for label, count in sorted(counts.test.items()))
+    print(f"{arguments.out}: {counts.train} clips to learn from, {test} to judge")
+    return 0
+
+
+def _add_train(commands: Any) -> None:
+    parser = _command(
+        commands, "train", _train, "Learns from good parts and writes a bundle.", LAYOUT
+    )
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument(
+        "--modalities", type=_names, help="e.g. rgb,depth (default: every folder in train/good)"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="models/NAME/VERSION", help="must not exist yet"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--size", type=int, default=256, help="longest side looked at, pixels")
+    parser.add_argument(
+        "--target-false-call-rate",
+        type=_rate,
+        default=0.02,
+        help="share of good parts that may land above the review threshold (default 0.02)",
+    )
+    parser.add_argument(
+        "--detector",
+        choices=("auto", *DETECTORS),
+        default="auto",
+        help="auto compares them without labels, modality by modality",
+    )
+    parser.add_argument("--licence", default="not stated", help="of the bundle, for its manifest")
+    parser.add_argument("--backbone", type=Path, help="EfficientNet-Lite0 weights (.pth)")
+
+
+def _train(arguments: Arguments, track: Track) -> int:
+    config = TrainConfig(
+        seed=arguments.seed,
+        size=arguments.size,
+        target_false_call_rate=arguments.target_false_call_rate,
+        detector=arguments.detector,
+        licence=arguments.licence,
+        backbone=arguments.backbone,
+    )
+    findings = train(arguments.data, arguments.modalities, arguments.out, config, track)
+    manifest = read_manifest(arguments.out)
+    size = sum(f.stat().st_size for f in arguments.out.rglob("*") if f.is_file())
+    for finding in findings:
+        print(f"note: {finding}")
+    for modality, chosen in manifest["trainer"]["config"]["detectors"].items():
+        print(f"{modality}: {chosen['chosen']} detector")
+    print(
+        f"{arguments.out}: {len(manifest['branches'])} branches, {size / 1e6:.1f} MB, "
+        f"content {content_hash(manifest)[:16]}"
+    )
+    print(f"next: branchline-train evaluate {arguments.out} {arguments.data} --write")
+    return 0
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = _command(
+        commands, "evaluate", _evaluate, "Judges a labelled folder and reports AUROC.", LAYOUT
+    )
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("--protocol", choices=get_args(Protocol), default="sample")
+    parser.add_argument("--rates", type=_rates, default="0,0.2,0.4,0.6", help="missing rates")
+    parser.add_argument("--seeds", type=int, default=20, help="draws at each rate")
+    parser.add_argument("--seed", type=int, default=1, help="of the bootstrap intervals")
+    parser.add_argument(
+        "--captures", type=Path, help="judge exactly these captures (a JSON plan), nothing else"
+    )
+    parser.add_argument("--json", type=Path, help="write the report here too")
+    parser.add_argument("--markdown", type=Path, help="write the tables here too")
+    parser.add_argument("--write", action="store_true", help="put the figures into the manifest")
+
+
+def _evaluate(arguments: Arguments, track: Track) -> int:
+    runtime = BundleRuntime(arguments.bundle, threads=arguments.threads)
+    encoded = encode_parts(runtime, arguments.data, track)
+    check_branch_data(encoded, arguments.data)
+    if arguments.captures:
+        report = evaluate_captures(runtime, encoded, read_captures(arguments.captures))
+        _write_json(arguments.json, report)
+        auroc = report["imageAuroc"]
+        print(f"{len(report['scores'])} captures, image AUROC {auroc and round(auroc, 4)}")
+        return 0
+    report = {
+        "on": f"{arguments.data.resolve().name}, test split",
+        "branches": evaluate_branches(runtime, encoded, seed=arguments.seed, track=track),
+        "missing": evaluate_missing(
+            runtime,
+            encoded,
+            protocol=arguments.protocol,
+            rates=arguments.rates,
+            seeds=arguments.seeds,
+        )
+        if len(runtime.manifest["modalities"]) > 1
+        else [],
+    }
+    _write_json(arguments.json, report)
+    text = to_markdown(report)
+    if arguments.markdown:
+        arguments.markdown.write_text(text, encoding="utf-8")
+    if arguments.write:
+        manifest = read_manifest(arguments.bundle)
+        into_manifest(manifest, report)
+        write_manifest(arguments.bundle, manifest)
+    print(text, end="")
+    return 0
+
+
+def _add_verify(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "verify",
+        _verify,
+        "Checks files, golden vectors at batch 1 and 3, and merged against composed graphs.",
+    )
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+
+
+def _verify(arguments: Arguments, track: Track) -> int:
+    checks = verify(arguments.bundle, track)
+    table = Table("check", "result", "", box=None, pad_edge=False)
+    for check in checks:
+        table.add_row(check.name, "ok" if check.passed else "FAILED", check.detail)
+    Console().print(table)
+    return 0 if all(check.passed for check in checks) else 1
+
+
+def _add_export(commands: Any) -> None:
+    parser = _command(
+        commands, "export", _export, "Writes the branches of a bundle for other runtimes."
+    )
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument(
+        "--single-file",
+        action="store_true",
+        required=True,
+        help="one ONNX file a branch, encoders and head merged",
+    )
+
+
+def _export(arguments: Arguments, track: Track) -> int:
+    manifest = read_manifest(arguments.bundle)
+    for file in export_single_files(arguments.bundle, manifest, arguments.out, track):
+        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 0.5:
+        raise argparse.ArgumentTypeError(f"{text} is no rate between 0 and 0.5")
+    return value
+
+
+def _rates(text: str) -> list[float]:
+    values = [float(part) for part in text.split(",")]
+    if any(not 0 <= value < 1 for value in values):
+        raise argparse.ArgumentTypeError(f"{text}: every rate lies in 0…1, like 0,0.2,0.4")
+    return values
+
+
+def _write_json(path: Path | None, report: dict[str, Any]) -> None:
+    if path:
+        path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
