@@ -25,6 +25,7 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #idle: InferenceWorker[] = [];
   readonly #alive = new Set<InferenceWorker>();
+  readonly #starting = new Set<Promise<void>>();
   #provider: ProviderReport | undefined;
   #closing = false;
 
@@ -77,6 +78,8 @@ export class WorkerPool {
   /** Lets every run end; then the threads are gone. */
   async close(): Promise<void> {
     this.#closing = true;
+    // A thread that opens a session must not be cut off either.
+    await Promise.allSettled(this.#starting);
     await Promise.all([...this.#alive].map((worker) => worker.drain()));
   }
 
@@ -87,6 +90,16 @@ export class WorkerPool {
   }
 
   async #add(): Promise<void> {
+    const starting = this.#start();
+    this.#starting.add(starting);
+    try {
+      await starting;
+    } finally {
+      this.#starting.delete(starting);
+    }
+  }
+
+  async #start(): Promise<void> {
     const startup = await this.#options.startup();
     const worker = new InferenceWorker(this.#options.entry);
     try {

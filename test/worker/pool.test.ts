@@ -115,4 +115,33 @@ describe('WorkerPool', () => {
     await pool.close();
     expect((await slow).score[0]).toBe(0);
   });
+
+  it('waits, when it closes, for a replacement that is just starting', async () => {
+    let admitted = 0;
+    const proof = { finish: () => {} };
+    const reached = { proof: () => {} };
+    const { pool } = await openPool({
+      admit: async () => {
+        if (admitted++ === 0) return;
+        reached.proof();
+        await new Promise<void>((resolve) => {
+          proof.finish = resolve;
+        });
+      },
+    });
+    const proving = new Promise<void>((resolve) => {
+      reached.proof = resolve;
+    });
+    await expect(pool.run(call('die'))).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    await proving;
+    let closed = false;
+    const closing = pool.close().then(() => {
+      closed = true;
+    });
+    await new Promise(setImmediate);
+    expect(closed).toBe(false);
+    proof.finish();
+    await closing;
+    expect(pool.alive).toBe(0);
+  });
 });

@@ -123,6 +123,10 @@ class NearestNeighbour(nn.Module):
     BANK = 1024
     CANDIDATES = 16384
     DIMENSIONS = 128
+    # Of the squared distance: one standard deviation in one dimension. For a patch that stands in
+    # the bank itself the subtraction below leaves no digits, and a root without a floor would
+    # make that noise visible.
+    FLOOR = 1.0
     bank: Tensor
 
     def __init__(self, features: Tensor, seed: int) -> None:
@@ -140,7 +144,7 @@ class NearestNeighbour(nn.Module):
         # |x - m|^2 = |x|^2 + |m|^2 - 2 x.m, as one product and one minimum.
         cross = self.bank.square().sum(dim=0) - 2.0 * torch.matmul(x, self.bank)
         squared = x.square().sum(dim=3) + cross.amin(dim=3)
-        return torch.sqrt(squared.clamp_min(0.0) + 1e-6)
+        return torch.sqrt(squared.clamp_min(0.0) + self.FLOOR)
 
     def _patches(self, features: Tensor) -> Tensor:
         """(n, c, h, w) to (n, h, w, d)."""

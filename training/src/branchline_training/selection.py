@@ -8,7 +8,7 @@ trusts the pose of one session must show that it still holds in the next.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,13 +50,24 @@ class Choice:
 
 
 def choose_detector(
-    good: Tensor, damaged: Tensor, *, candidates: tuple[str, ...], pictures: bool, seed: int
+    good: Tensor,
+    damaged: Tensor,
+    *,
+    candidates: tuple[str, ...],
+    pictures: bool,
+    seed: int,
+    folds: Callable[[Sequence[Tensor], str], Iterable[Tensor]],
 ) -> Choice:
     """Compares ``candidates`` on features ``good`` and ``damaged`` (parts, c, gh, gw).
 
-    ``pictures``: false for sound. Ties go to the first candidate.
+    ``pictures``: false for sound. ``folds`` shows progress over the folds of a named candidate.
+    Ties go to the first candidate.
     """
-    choices = [_assess(name, good, damaged, pictures=pictures, seed=seed) for name in candidates]
+    parts = torch.arange(len(good)).chunk(FOLDS)
+    choices = [
+        _assess(name, good, damaged, folds(parts, name), pictures=pictures, seed=seed)
+        for name in candidates
+    ]
     aurocs = {choice.name: choice.pseudo_auroc[choice.name] for choice in choices}
     best = max(choices, key=lambda choice: aurocs[choice.name])
     return Choice(best.name, aurocs, best.distance, best.place_mean)
@@ -67,9 +78,11 @@ def build_detector(name: str, features: Tensor, seed: int) -> nn.Module:
     return DETECTORS[name].build(features, seed)
 
 
-def _assess(name: str, good: Tensor, damaged: Tensor, *, pictures: bool, seed: int) -> Choice:
+def _assess(
+    name: str, good: Tensor, damaged: Tensor, folds: Iterable[Tensor], *, pictures: bool, seed: int
+) -> Choice:
     distance, distance_damaged = torch.empty(0), torch.empty(0)
-    for fold in torch.arange(len(good)).chunk(FOLDS):
+    for fold in folds:
         learned = torch.ones(len(good), dtype=torch.bool)
         learned[fold] = False
         detector = build_detector(name, good[learned], seed)

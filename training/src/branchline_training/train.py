@@ -146,6 +146,7 @@ def learn_modality(
         candidates=config.candidates,
         pictures=not isinstance(spec, AudioSpec),
         seed=config.seed,
+        folds=lambda folds, name: track(folds, f"{spec.name}: {name}"),
     )
     detector = build_detector(choice.name, good, config.seed)
     encoder = EvidenceEncoder(features, detector, choice.place_mean)

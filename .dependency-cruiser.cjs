@@ -1,0 +1,57 @@
+// Holds the directions of docs/architecture.md: what runs may import what.
+// It reads the compiled files, where type-only imports are gone: rooms may share types, not code.
+
+const ROOMS = 'modality|bundle|branch|schedule|worker|verdict|heatmap|store|metrics';
+
+/** @param {string} name @param {string} target @param {string[]} allowed */
+const sole = (name, target, allowed) => ({
+  name: `only-${name}`,
+  severity: 'error',
+  comment: `${target} is imported by ${allowed.join(' and ')} alone`,
+  from: { path: '^dist/src/', pathNot: allowed },
+  to: { path: target },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'rooms-look-up-to-nobody',
+      severity: 'error',
+      comment: 'a room receives values; it never reaches for http, app, config or the line',
+      from: { path: `^dist/src/(${ROOMS})/` },
+      to: { path: '^dist/src/(http/|app/|app\\.js|config\\.js|inspect\\.js|inspect/|main\\.js)' },
+    },
+    {
+      name: 'rooms-share-no-code',
+      severity: 'error',
+      comment: 'sideways imports between rooms are types; the exceptions are the tables every room may read',
+      from: { path: `^dist/src/(${ROOMS})/` },
+      to: {
+        path: `^dist/src/(${ROOMS})/`,
+        pathNot: ['^dist/src/$1/', '^dist/src/bundle/(manifest|npy|golden|bundle)\\.js$'],
+      },
+    },
+    {
+      name: 'http-stays-outside',
+      severity: 'error',
+      comment: 'the line and its steps know nothing of HTTP',
+      from: { path: '^dist/src/(inspect\\.js|inspect/|recipes\\.js)' },
+      to: { path: '^dist/src/(http/|app\\.js|app/)' },
+    },
+    {
+      name: 'leaves',
+      severity: 'error',
+      comment: 'errors and inspection import nothing of ours',
+      from: { path: '^dist/src/(errors|inspection)\\.js$' },
+      to: { path: '^dist/src/' },
+    },
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    sole('session-runs-onnx', 'node_modules/onnxruntime-node/', ['^dist/src/worker/session\\.js$']),
+    sole('store-and-app-open-redis', 'node_modules/ioredis/', [
+      '^dist/src/store/redis\\.js$',
+      '^dist/src/app/storage\\.js$',
+    ]),
+    sole('metrics-count', 'node_modules/prom-client/', ['^dist/src/metrics/']),
+  ],
+  options: { doNotFollow: { path: 'node_modules' }, moduleSystems: ['es6'] },
+};

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from branchline_training.calibration import (
+    MIN_PARTS,
+    TooFewParts,
+    fuse,
+    rectify,
+    review_threshold,
+    squash,
+    standard_of,
+)
+
+
+@pytest.mark.parametrize(("parts", "rate"), [(12, 0.02), (60, 0.02), (60, 0.1), (200, 0.01)])
+def test_new_good_parts_exceed_the_threshold_at_the_promised_rate(parts: int, rate: float) -> None:
+    rng = np.random.default_rng(parts)
+    trials = 4000
+    exceeded = [
+        np.exp(rng.normal(0.3, 0.5)) > review_threshold(np.exp(rng.normal(0.3, 0.5, parts)), rate)
+        for _ in range(trials)
+    ]
+    spread = np.sqrt(rate * (1 - rate) / trials)
+    assert np.mean(exceeded) == pytest.approx(rate, abs=4 * spread)
+
+
+def test_the_same_evidence_from_fewer_parts_gives_a_higher_threshold() -> None:
+    few = np.exp(np.linspace(-1, 1, 10))
+    assert review_threshold(few, 0.02) > review_threshold(np.repeat(few, 10), 0.02)
+
+
+def test_too_few_parts_are_refused_by_number() -> None:
+    with pytest.raises(TooFewParts, match=f"only {MIN_PARTS - 1} good parts"):
+        review_threshold(np.ones(MIN_PARTS - 1), 0.02)
+
+
+def test_parts_without_the_modality_do_not_count() -> None:
+    standard = standard_of(np.array([1.0, np.nan, 3.0, np.nan, 5.0]))
+    assert (standard.mean, standard.sigma) == pytest.approx((3.0, 2.0))
+
+
+def test_squash_is_half_at_the_threshold_and_never_saturates() -> None:
+    evidence = torch.tensor([0.5, 2.0, 1e3, 1e5])
+    score = squash(evidence, torch.tensor(2.0))
+    assert score[1] == 0.5
+    assert torch.all(score.diff() > 0)
+    assert score[-1] < 1
+
+
+def test_fusing_one_modality_changes_nothing() -> None:
+    z = torch.tensor([[-3.0], [0.0], [4.0]])
+    assert torch.allclose(fuse(rectify(z), dim=1), rectify(z)[:, 0])
+
+
+def test_more_evidence_in_any_modality_raises_the_fused_evidence() -> None:
+    base = fuse(rectify(torch.tensor([[1.0, -1.0, 2.0]])), dim=1)
+    for i in range(3):
+        z = torch.tensor([[1.0, -1.0, 2.0]])
+        z[0, i] += 0.5
+        assert fuse(rectify(z), dim=1) > base

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from scipy.spatial.distance import mahalanobis
+
+from branchline_training.evidence import (
+    RIDGE,
+    SHRINKAGE,
+    NearestNeighbour,
+    PositionGaussian,
+    Smoothing,
+    k_centre,
+)
+from branchline_training.pseudo_defects import add_pseudo_defects
+from branchline_training.selection import choose_detector
+
+PARTS, CHANNELS, SIDE = 24, 200, 8
+
+
+@pytest.fixture
+def features() -> torch.Tensor:
+    return torch.randn(PARTS, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+
+
+def test_position_gaussian_is_the_mahalanobis_distance_of_its_block(
+    features: torch.Tensor,
+) -> None:
+    detector = PositionGaussian(features, seed=0)
+    new = torch.randn(1, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    z = detector.projection(features).double()  # (n, h, w, d)
+    residual = (z - z.mean(dim=0)).reshape(PARTS, 4, 2, 4, 2, -1).permute(1, 3, 0, 2, 4, 5)
+    blocks = residual.reshape(4, 4, PARTS * 4, -1)
+    covariance = blocks.mT @ blocks / (PARTS * 4) * PARTS / (PARTS - 1)
+    covariance = torch.lerp(covariance, covariance.mean(dim=(0, 1)), SHRINKAGE)
+    ridge = RIDGE * covariance.diagonal(dim1=2, dim2=3).mean() * torch.eye(z.shape[3])
+    inverse = torch.linalg.inv(covariance + ridge)
+    distance = detector(new)[0]
+    for y, x in ((0, 0), (3, 6), (7, 7)):
+        truth = mahalanobis(
+            detector.projection(new)[0, y, x], z.mean(dim=0)[y, x], inverse[y // 2, x // 2]
+        )
+        assert float(distance[y, x]) == pytest.approx(truth, rel=1e-3)
+
+
+def test_nearest_neighbour_is_the_smallest_distance_to_the_bank(features: torch.Tensor) -> None:
+    detector = NearestNeighbour(features, seed=0)
+    new = torch.randn(2, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    patches = detector._patches(new).reshape(-1, detector.DIMENSIONS)
+    nearest = torch.cdist(patches, detector.bank.T).amin(dim=1).reshape(2, SIDE, SIDE)
+    truth = torch.sqrt(nearest.square() + detector.FLOOR)
+    assert torch.allclose(detector(new), truth, atol=1e-3)
+
+
+def test_k_centre_covers_better_than_chance() -> None:
+    points = torch.randn(500, 8, generator=torch.Generator().manual_seed(0))
+    covered = torch.cdist(points, k_centre(points, 40)).amin(dim=1).amax()
+    by_chance = torch.cdist(points, points[:40]).amin(dim=1).amax()
+    assert covered < 0.9 * by_chance
+
+
+@pytest.mark.parametrize("build", [PositionGaussian, NearestNeighbour])
+def test_an_answer_does_not_depend_on_its_neighbours(
+    features: torch.Tensor, build: type[PositionGaussian | NearestNeighbour]
+) -> None:
+    detector = build(features, 0)
+    new = torch.randn(5, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(detector(new)[3], detector(new[3:4])[0], atol=1e-4)
+
+
+def test_smoothing_keeps_a_flat_map_flat() -> None:
+    flat = torch.full((1, 12, 10), 3.0)
+    assert torch.allclose(Smoothing()(flat), flat, atol=1e-5)
+
+
+def test_pseudo_defects_leave_the_good_pictures_alone_and_touch_each_copy() -> None:
+    good = torch.rand(6, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 255
+    before = good.clone()
+    damaged = add_pseudo_defects(good, seed=1)
+    assert torch.equal(good, before)
+    touched = (damaged - good).abs().amax(dim=1).gt(1).float().mean(dim=(1, 2))
+    assert touched.min() > 0
+    assert touched.max() < 0.5
+    assert torch.equal(damaged, add_pseudo_defects(good, seed=1))
+
+
+def test_a_part_that_never_lies_alike_is_given_to_the_nearest_neighbour() -> None:
+    """Every part is the same picture, rolled somewhere else: no place means anything."""
+    generator = torch.Generator().manual_seed(0)
+    motif = 4 * torch.randn(CHANNELS, SIDE, SIDE, generator=generator)
+    poses = torch.randint(SIDE, (40, 2), generator=generator).tolist()
+    parts = torch.stack([torch.roll(motif, pose, dims=(1, 2)) for pose in poses])
+    good = parts + 0.3 * torch.randn(parts.shape, generator=generator)
+    damaged = good.clone()
+    damaged[:, :, 3:5, 3:5] += torch.randn(CHANNELS, 1, 1, generator=generator)
+    choice = choose_detector(
+        good,
+        damaged,
+        candidates=("gaussian", "neighbour"),
+        pictures=True,
+        seed=0,
+        folds=lambda folds, _: folds,
+    )
+    assert choice.name == "neighbour"
+    assert choice.pseudo_auroc["neighbour"] > 0.95
