@@ -54,8 +54,14 @@ class ImageFrontend(nn.Module):
 class RangeFrontend(nn.Module):
     """float (n, h, w, 1) with NaN for invalid, to three channels of a standard spread."""
 
+    reference: Tensor
+    sigma: Tensor
+
     def __init__(self) -> None:
         super().__init__()
+        # Taken off before anything is summed: 65,536 distances of some 500 mm leave float32 few
+        # digits for the hundredths that matter.
+        self.register_buffer("reference", torch.tensor(0.0))
         self.register_buffer("sigma", torch.ones(1, 3, 1, 1))
 
     def channels(self, value: Tensor, valid: Tensor) -> Tensor:
@@ -64,26 +70,29 @@ class RangeFrontend(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class. Invalid pixels take the picture's own mean: they then say nothing."""
-        y = x.permute(0, 3, 1, 2)  # (n, 1, h, w)
-        valid = (~torch.isnan(y)).to(torch.float32)
-        value = torch.where(valid > 0, y, torch.zeros_like(y))
-        count = valid.sum(dim=(2, 3), keepdim=True).clamp_min(1.0)
-        value = (value - value.sum(dim=(2, 3), keepdim=True) / count) * valid
+        value, valid = self._centred(x)
         spread = self.channels(value, valid) / self.sigma
         return (MID_GREY + GREY_PER_SIGMA * spread).clamp(0.0, 255.0)
 
     def fit(self, signals: Iterable[Array]) -> None:
         """Sets ``sigma`` to each channel's root mean square over good parts."""
-        total, parts = torch.zeros(1, 3, 1, 1), 0
+        arrays = [torch.from_numpy(np.asarray(s, dtype=np.float32))[None] for s in signals]
+        means = [float(array[~array.isnan()].double().mean()) for array in arrays]
+        self.reference = torch.tensor(float(np.nanmean(means)))
         with torch.no_grad():
-            for signal in signals:
-                y = torch.from_numpy(np.asarray(signal, dtype=np.float32))[None].permute(0, 3, 1, 2)
-                valid = (~torch.isnan(y)).to(torch.float32)
-                value = torch.nan_to_num(y)
-                value = (value - value.sum() / valid.sum().clamp_min(1.0)) * valid
-                total += self.channels(value, valid).square().mean(dim=(0, 2, 3), keepdim=True)
-                parts += 1
-        self.sigma = torch.sqrt(total / max(parts, 1)).clamp_min(1e-6)
+            squares = [
+                self.channels(*self._centred(array)).square().mean(dim=(0, 2, 3), keepdim=True)
+                for array in arrays
+            ]
+        self.sigma = torch.sqrt(torch.stack(squares).mean(dim=0)).clamp_min(1e-6)
+
+    def _centred(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Values about the picture's own mean, 0 where invalid, and the 0/1 mask (n, 1, h, w)."""
+        y = x.permute(0, 3, 1, 2)
+        valid = (~torch.isnan(y)).to(torch.float32)
+        value = torch.where(valid > 0, y - self.reference, torch.zeros_like(y))
+        count = valid.sum(dim=(2, 3), keepdim=True).clamp_min(1.0)
+        return (value - value.sum(dim=(2, 3), keepdim=True) / count) * valid, valid
 
 
 class GradientFrontend(RangeFrontend):

@@ -3,6 +3,8 @@
 After CutPaste (Li et al., CVPR 2021) and DRAEM (Zavrtanik et al., ICCV 2021): a blob of another
 good part's picture, from elsewhere, is blended in. They are drawn on the front end's picture, so
 they are the same for every kind of sensor, and share nothing with the test generator's defects.
+They are small and faint on purpose: bolder ones (a fifth of the picture, nearly opaque) were all
+found on the synthetic part, AUROC 0.98 to 0.99 whichever the detector, and so told nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-RADIUS_SHARE = (1 / 20, 1 / 5)  # of the shorter side
-OPACITY = (0.3, 0.9)
+RADIUS_SHARE = (1 / 40, 1 / 10)  # of the shorter side
+OPACITY = (0.1, 0.5)
 EDGE_WOBBLE = 0.5
 
 
