@@ -23,7 +23,13 @@ export const captureMetadata = z.strictObject({
   recipe: z.string().min(1).max(128).optional(),
   capturedAt: z.iso.datetime({ offset: true }).optional(),
   attributes: z
-    .record(z.string().max(128), z.union([z.string().max(1024), z.number(), z.boolean()]))
+    .record(
+      z.string().max(128),
+      z.union(
+        [z.string().max(1024), z.number(), z.boolean()],
+        'must be a text of at most 1024 characters, a number, true or false',
+      ),
+    )
     .optional(),
   /** How integers become units, where the sensor differs from the bundle: value = raw * scale + offset. */
   modalities: z

@@ -16,27 +16,36 @@ const CONNECT_TIMEOUT_MS = 5000;
 
 /** Throws an Error of one line where the folder is locked or cannot be written, or Redis does not answer. */
 export async function openStorage(config: Config, log: Log): Promise<Storage> {
-  if (config.redisUrl !== undefined) return openRedis(config.redisUrl, log);
+  if (config.redisUrl !== undefined) return openRedis(config.redisUrl, config.storeTimeoutMs, log);
   const store = await openLmdbStore({ path: config.storePath });
   return { store, close: () => store.close() };
 }
 
-async function openRedis(url: string, log: Log): Promise<Storage> {
-  // One retry a command: a capture waits for its record, not for a server that is away.
+async function openRedis(url: string, timeoutMs: number, log: Log): Promise<Storage> {
+  // One retry a command: a capture waits for its record, not for a server that is away. A server that hangs is cut
+  // off: the commands it never answers would pile up here, maps and all.
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxRetriesPerRequest: 1,
+    commandTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
   });
-  redis.on('error', (error: Error) => log.error({ err: error }, 'the connection to Redis failed'));
-  try {
-    await redis.connect();
-  } catch (cause) {
+  let fault: Error | undefined;
+  const noteFault = (error: Error) => {
+    fault ??= error;
+  };
+  redis.on('error', noteFault);
+  // connect() says only that the connection is closed, and nothing of a database that is not there.
+  await redis.connect().catch(noteFault);
+  if (fault !== undefined) {
     redis.disconnect();
-    throw new Error(`REDIS_URL: no Redis answers at ${new URL(url).host} (${(cause as Error).message})`, {
-      cause,
+    throw new Error(`REDIS_URL: the Redis at ${new URL(url).host} cannot be used: ${fault.message}`, {
+      cause: fault,
     });
   }
+  redis.off('error', noteFault);
+  redis.on('error', (error: Error) => log.error({ err: error }, 'the connection to Redis failed'));
   const store = createRedisStore({ redis, keyPrefix: KEY_PREFIX });
   return {
     store,

@@ -11,7 +11,9 @@ export async function discoverBundles(modelsDir: string, wanted: readonly string
   const asked = wanted.length > 0 ? wanted : names;
   if (asked.length === 0)
     throw new Error(`MODELS_DIR: ${modelsDir} holds no bundle; expected <name>/<version>/manifest.json`);
-  return Promise.all(asked.map((reference) => locate(modelsDir, reference, names)));
+  const located = await Promise.all(asked.map((reference) => locate(modelsDir, reference, names)));
+  // "name,name@1" may be the same bundle twice.
+  return [...new Set(located)];
 }
 
 async function locate(modelsDir: string, reference: string, names: string[]): Promise<string> {

@@ -2,6 +2,7 @@
 import type { BatchAnswer, BatchTensor, BranchCall } from '../worker/protocol.js';
 import type { Bundle } from './bundle.js';
 import { readVerified } from './integrity.js';
+import { type Manifest, type ModalitySpec, sampleCount } from './manifest.js';
 import { type NpyArray, parseNpy } from './npy.js';
 
 /** Wide enough for another instruction set or a GPU's fast arithmetic, far below what moves a verdict. */
@@ -31,12 +32,42 @@ export async function readGolden(bundle: Bundle): Promise<GoldenVectors> {
     }
   };
   const inputs: Record<string, NpyArray> = {};
-  for (const input of golden.inputs) inputs[input.modality] = await read(input);
+  for (const input of golden.inputs) {
+    const array = await read(input);
+    assertDecoded(`${bundle.directory}/${input.file}`, array, bundle.manifest, input.modality);
+    inputs[input.modality] = array;
+  }
   const modalitiesOf = new Map(branches.map((branch) => [branch.id, branch.modalities]));
   const expected = [];
   for (const { branch, score, map } of golden.expected)
     expected.push({ branch, modalities: modalitiesOf.get(branch) ?? [], score, map: await read(map) });
   return { model: bundle.key, inputs, expected };
+}
+
+/** What the encoders were proved on must be what captures are decoded to. Throws an Error naming both shapes. */
+function assertDecoded(path: string, { shape }: NpyArray, { modalities }: Manifest, modality: string): void {
+  const spec = modalities.find(({ name }) => name === modality);
+  if (spec === undefined) throw new Error(`${path} is of "${modality}", which is no modality of the bundle`);
+  const decoded = decodedShape(spec).join();
+  const found = shape.slice(1).join();
+  if (found !== decoded)
+    throw new Error(
+      `${path} holds samples of shape (${found}), but the manifest decodes "${modality}" to (${decoded})`,
+    );
+}
+
+/** Of one sample, as the tensor of a capture has it. */
+function decodedShape(spec: ModalitySpec): readonly number[] {
+  switch (spec.kind) {
+    case 'image':
+      return [spec.height, spec.width, spec.channels];
+    case 'range':
+      return [spec.height, spec.width, 1];
+    case 'audio':
+      return [sampleCount(spec)];
+    default:
+      return spec satisfies never;
+  }
 }
 
 /** Runs every golden branch. Throws an Error naming the first that answers otherwise. */
@@ -46,7 +77,11 @@ export async function selfTest(
 ): Promise<void> {
   for (const { branch, modalities, score, map } of golden.expected) {
     const inputs = Object.fromEntries(modalities.map((name) => [name, copyOf(golden, name)]));
-    const answer = await run({ model: golden.model, branch, inputs });
+    const answer = await run({ model: golden.model, branch, inputs }).catch((cause: Error) => {
+      throw new Error(`${golden.model}, branch "${branch}" fails its self-test: ${oneLine(cause.message)}`, {
+        cause,
+      });
+    });
     const deviation = Math.max(largest(answer.score, score), largest(answer.map.values, map.data));
     if (!(deviation <= TOLERANCE))
       throw new Error(
@@ -54,6 +89,11 @@ export async function selfTest(
           `from the bundle's golden answer (allowed: ${TOLERANCE}); this provider or the bundle cannot be trusted`,
       );
   }
+}
+
+/** ONNX Runtime's messages may have several. */
+function oneLine(message: string): string {
+  return message.replaceAll(/\s*\n\s*/g, ' ');
 }
 
 /** A copy, since a call moves its buffers away. */

@@ -18,7 +18,9 @@ export function sha256Of(bytes: Uint8Array): string {
 export async function readVerified(directory: string, expected: ExpectedFile): Promise<Buffer> {
   const path = join(directory, expected.file);
   await refuseLinks(directory, expected.file);
-  const bytes = await readFile(path);
+  const bytes = await readFile(path).catch((cause: Error) => {
+    throw new Error(`${path} cannot be read: ${cause.message}`, { cause });
+  });
   if (expected.bytes !== undefined && bytes.length !== expected.bytes)
     throw new Error(
       `${path} has ${bytes.length} bytes, the manifest says ${expected.bytes}; copy the bundle again`,

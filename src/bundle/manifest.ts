@@ -22,7 +22,7 @@ const imageModality = z.strictObject({
   kind: z.literal('image'),
   width: size,
   height: size,
-  channels: z.union([z.literal(1), z.literal(3)]),
+  channels: z.union([z.literal(1), z.literal(3)], 'must be 1 or 3'),
   bits: z.literal(8),
 });
 
@@ -54,7 +54,7 @@ export const modalitySpec = z.discriminatedUnion('kind', [imageModality, rangeMo
 const tensorSpec = z.strictObject({
   name: z.string().min(1),
   dtype: z.enum(['uint8', 'float32']),
-  shape: z.array(z.union([z.int().positive(), z.literal('N')])),
+  shape: z.array(z.union([z.int().positive(), z.literal('N')], 'must be a positive integer or "N"')),
 });
 
 const onnxFile = {
@@ -185,3 +185,10 @@ export type RangeSpec = z.infer<typeof rangeModality>;
 export type AudioSpec = z.infer<typeof audioModality>;
 export type BranchSpec = z.infer<typeof branch>;
 export type EncoderSpec = z.infer<typeof encoder>;
+
+/** Samples of one decoded sound: sampleRate × seconds, halves rounded to the even number as the trainer's Python does. */
+export function sampleCount({ sampleRate, seconds }: AudioSpec): number {
+  const exact = sampleRate * seconds;
+  const floor = Math.floor(exact);
+  return exact - floor === 0.5 ? floor + (floor % 2) : Math.round(exact);
+}

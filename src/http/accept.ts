@@ -15,10 +15,12 @@ export const CONTENT_TYPES: Readonly<Record<MapFormat, string>> = {
 /** Throws ServiceError NOT_ACCEPTABLE, naming what can be had. */
 export function negotiateFormat(accept: string | undefined): MapFormat {
   if (accept === undefined || accept.trim() === '') return 'png';
-  for (const range of byPreference(accept)) {
-    const format = formatOf(range);
-    if (format !== undefined) return format;
-  }
+  const ranges = accept.split(',').map(parseRange);
+  const [best] = MAP_FORMATS.flatMap((format) => {
+    const range = mostSpecific(ranges, format);
+    return range === undefined || !(range.quality > 0) ? [] : [{ format, range }];
+  }).sort((a, b) => b.range.quality - a.range.quality || specificity(b.range) - specificity(a.range));
+  if (best !== undefined) return best.format;
   throw new ServiceError('NOT_ACCEPTABLE', {
     detail: `A heat map can be had as ${Object.values(CONTENT_TYPES).join(', ')}; not as ${accept}.`,
   });
@@ -30,15 +32,6 @@ interface MediaRange {
   readonly quality: number;
 }
 
-/** "a weight of 0 means not acceptable" (RFC 9110, 12.4.2). */
-function byPreference(accept: string): MediaRange[] {
-  return accept
-    .split(',')
-    .map(parseRange)
-    .filter(({ quality }) => quality > 0)
-    .sort((a, b) => b.quality - a.quality);
-}
-
 function parseRange(text: string): MediaRange {
   const [type = '', ...parameters] = text.split(';').map((piece) => piece.trim().toLowerCase());
   const value = (name: string) =>
@@ -46,8 +39,18 @@ function parseRange(text: string): MediaRange {
   return { type, depth: value('depth'), quality: Number(value('q') ?? 1) };
 }
 
-function formatOf({ type, depth }: MediaRange): MapFormat | undefined {
-  if (type === NPY_TYPE) return 'npy';
-  if (type === 'image/png' && depth === '16') return 'png16';
-  return ['image/png', 'image/*', '*/*'].includes(type) ? 'png' : undefined;
+/** "the most specific reference has precedence" (RFC 9110, 12.5.1): what it says of a format, holds. */
+function mostSpecific(ranges: readonly MediaRange[], format: MapFormat): MediaRange | undefined {
+  return ranges.filter((range) => includes(range, format)).sort((a, b) => specificity(b) - specificity(a))[0];
+}
+
+function includes({ type, depth }: MediaRange, format: MapFormat): boolean {
+  const own = format === 'npy' ? NPY_TYPE : 'image/png';
+  if (!['*/*', `${own.split('/')[0]}/*`, own].includes(type)) return false;
+  // 16 bits for who asks for them, and for nobody else: a wildcard wants a picture to look at.
+  return (depth === '16') === (format === 'png16');
+}
+
+function specificity({ type, depth }: MediaRange): number {
+  return type === '*/*' ? 0 : type.endsWith('/*') ? 1 : depth === '16' ? 3 : 2;
 }

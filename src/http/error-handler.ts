@@ -1,4 +1,5 @@
 // Answers every error, wherever it arose, with its problem; logs those that are ours.
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.js';
@@ -18,7 +19,12 @@ export function handleErrors(server: FastifyInstance, bodyLimitBytes: number): v
   });
 }
 
-async function refuse(error: ServiceError, request: FastifyRequest, reply: FastifyReply) {
+/** Sends the problem, once what is left of the request's body was read away. */
+export async function refuse(
+  error: ServiceError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   if (!request.raw.complete) reply.header('connection', 'close');
   await drain(request.raw);
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
@@ -28,19 +34,34 @@ async function refuse(error: ServiceError, request: FastifyRequest, reply: Fasti
 /** For bytes that are no HTTP, or end in the middle of it: there is no request to reply to, only a socket. */
 export function answerBrokenHttp(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
-  const body = JSON.stringify(
-    toProblem(
-      new ServiceError('BAD_REQUEST', {
-        detail:
-          error.code === 'HPE_INVALID_EOF_STATE'
-            ? 'The connection ended in the middle of the request.'
-            : `The request is no valid HTTP (${error.code ?? error.message}).`,
-      }),
-    ),
-  );
+  const problem = toProblem(brokenHttp(error));
+  const body = JSON.stringify(problem);
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     () => socket.destroy(),
   );
+}
+
+function brokenHttp({ code, message }: NodeJS.ErrnoException): ServiceError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new ServiceError('HEADERS_TOO_LARGE', {
+        detail:
+          `The address and the headers are over ${maxHeaderSize} bytes together; ` +
+          'send long metadata in the body, as a multipart part.',
+      });
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new ServiceError('REQUEST_TIMEOUT', {
+        detail: 'The request did not arrive in time; send it again.',
+      });
+    case 'HPE_INVALID_EOF_STATE':
+      return new ServiceError('BAD_REQUEST', {
+        detail: 'The connection ended in the middle of the request.',
+      });
+    default:
+      return new ServiceError('BAD_REQUEST', {
+        detail: `The request is no valid HTTP (${code ?? message}).`,
+      });
+  }
 }

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { ModalitySpec } from '../bundle/manifest.js';
 import type { ModelRegistry } from '../bundle/registry.js';
 import { ServiceError } from '../errors.js';
 import type { Inspection } from '../inspection.js';
@@ -34,7 +35,10 @@ const schema = {
   params: z.object({ id: z.string().max(128) }),
   querystring: z.object({
     modality: z.string().optional().describe("one modality's own map; absent: the fused one"),
-    overlay: z.stringbool().optional().describe('1: over the picture of the capture, where one is kept'),
+    overlay: z
+      .stringbool()
+      .optional()
+      .describe('1: over the picture of the capture, where one is kept and shares the pixels of the map'),
     format: z.enum(MAP_FORMATS).optional().describe('instead of an Accept header'),
   }),
   response: {
@@ -42,6 +46,7 @@ const schema = {
       content: Object.fromEntries(Object.values(CONTENT_TYPES).map((type) => [type, { schema: binary }])),
     },
     '4xx': { content: { [PROBLEM_TYPE]: { schema: problem } } },
+    '5xx': { content: { [PROBLEM_TYPE]: { schema: problem } } },
   },
 };
 
@@ -58,7 +63,8 @@ export function heatmapRoutes(instance: FastifyInstance, options: HeatmapRouteOp
     reply.header('vary', 'accept').type(CONTENT_TYPES[format]);
     if (format === 'npy') return reply.send(renderer.npy(map));
     if (format === 'png16') return reply.send(await renderer.png16(map));
-    const overlay = query.overlay ? await store.thumbnail(params.id) : undefined;
+    const covers = query.overlay && liesOnThumbnail(inspection, query.modality, models);
+    const overlay = covers ? await store.thumbnail(params.id) : undefined;
     return reply.send(
       await renderer.png(map, {
         threshold: inspection.thresholds?.review ?? 0.5,
@@ -76,9 +82,27 @@ function pictureSize(
   map: StoredMap,
   models: Pick<ModelRegistry, 'find'>,
 ): { width: number; height: number } {
-  const bundle = models.find(`${model.name}@${model.version}`);
-  const spec = bundle?.manifest.modalities.find(({ name }) => name === (modality ?? heatmap?.frame));
+  const spec = specOf(model, modality ?? heatmap?.frame, models);
   return spec === undefined || spec.kind === 'audio' ? map : spec;
+}
+
+/** The thumbnail shows the frame's modality: a map of another one fits only where both share their pixels. */
+function liesOnThumbnail(
+  { model, heatmap }: Inspection,
+  modality: string | undefined,
+  models: Pick<ModelRegistry, 'find'>,
+): boolean {
+  if (modality === undefined || modality === FUSED || modality === heatmap?.frame) return true;
+  return specOf(model, heatmap?.frame, models)?.registeredWith.includes(modality) ?? false;
+}
+
+function specOf(
+  model: Inspection['model'],
+  modality: string | undefined,
+  models: Pick<ModelRegistry, 'find'>,
+): ModalitySpec | undefined {
+  const bundle = models.find(`${model.name}@${model.version}`);
+  return bundle?.manifest.modalities.find(({ name }) => name === modality);
 }
 
 function noMap(

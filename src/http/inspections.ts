@@ -58,6 +58,7 @@ const listSchema = {
   response: {
     200: z.object({ items: z.array(inspectionSchema), nextCursor: z.string() }),
     '4xx': problems,
+    '5xx': problems,
   },
 };
 
@@ -65,7 +66,7 @@ const getSchema = {
   tags: ['inspections'],
   summary: 'One inspection',
   params: z.object({ id: z.string().max(128) }),
-  response: { 200: inspectionSchema, '4xx': problems },
+  response: { 200: inspectionSchema, '4xx': problems, '5xx': problems },
 };
 
 export function inspectionRoutes(instance: FastifyInstance, options: InspectionRouteOptions): void {

@@ -8,12 +8,13 @@ import type { Inspect } from '../inspect.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import { documentApi } from './documentation.js';
-import { answerBrokenHttp, handleErrors } from './error-handler.js';
+import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
 import { healthRoutes, type Readiness } from './health.js';
 import { heatmapRoutes, type MapRenderer } from './heatmap.js';
 import { inspectionRoutes } from './inspections.js';
 import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
+import { toServiceError } from './problem.js';
 
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -45,6 +46,10 @@ export function createServer(options: HttpOptions): FastifyInstance {
     logger: { level: options.logLevel },
     bodyLimit: options.bodyLimitBytes,
     clientErrorHandler: answerBrokenHttp,
+    // What the router itself refuses reaches no error handler.
+    frameworkErrors: (error, request, reply) => {
+      void refuse(toServiceError(error, options.bodyLimitBytes), request, reply);
+    },
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     // Answered below, as a problem and with the health routes left open.
@@ -52,6 +57,8 @@ export function createServer(options: HttpOptions): FastifyInstance {
     // A line that posts twenty captures a second would drown every other message.
     logController: new LogController({ disableRequestLogging: true }),
   });
+  // Fastify would read text as it reads JSON; no capture comes as text.
+  server.removeContentTypeParser('text/plain');
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
   handleErrors(server, options.bodyLimitBytes);

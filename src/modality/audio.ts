@@ -1,5 +1,5 @@
 // Turns a WAV file into float32 [T] in -1…1, channels averaged.
-import type { AudioSpec } from '../bundle/manifest.js';
+import { type AudioSpec, sampleCount } from '../bundle/manifest.js';
 import { DecodeError } from './decode-error.js';
 import { sniff } from './sniff.js';
 import type { ModalityTensor } from './tensor.js';
@@ -20,11 +20,4 @@ export function decodeAudio(bytes: Uint8Array, spec: AudioSpec): ModalityTensor 
   if (wav.length < count)
     throw new DecodeError('too_short', `${wav.length} samples; ${spec.name} takes ${count}`);
   return { dtype: 'float32', shape: [count], data: firstSamples(wav, count) };
-}
-
-/** sampleRate × seconds, rounded as the trainer's Python does: halves to the even number. */
-function sampleCount({ sampleRate, seconds }: AudioSpec): number {
-  const exact = sampleRate * seconds;
-  const floor = Math.floor(exact);
-  return exact - floor === 0.5 ? floor + (floor % 2) : Math.round(exact);
 }

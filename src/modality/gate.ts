@@ -31,6 +31,12 @@ export const defaultGateLimits: GateLimits = {
   audioMaxClipped: 0.05,
 };
 
+/**
+ * No sensor measures such a value: it marks "nothing measured" in some formats (3.4e38, 1e30), and squared it is
+ * beyond the float32 that the graphs compute with.
+ */
+const ABSURD = 1e12;
+
 const FULL_SCALE = 0.999; // 16-bit converters stop at 0.99997, some a little earlier
 
 export interface QualityFault {
@@ -115,7 +121,19 @@ function channelStd(pixels: Samples, channel: number, channels: number, enough: 
   return bound;
 }
 
+/** As corrupt as bytes that cannot be decoded: one such value among good ones would spoil the whole score. */
+function absurdFault(values: Samples, advice: string): QualityFault | undefined {
+  const absurd = values.find((value) => Math.abs(value) > ABSURD);
+  if (absurd === undefined) return undefined;
+  return {
+    reason: 'corrupt',
+    detail: `it holds the value ${absurd.toExponential(1)}, which no sensor measures: ${advice}`,
+  };
+}
+
 function rangeFault(values: Samples, unit: string, limits: GateLimits): QualityFault | undefined {
+  const absurd = absurdFault(values, 'pixels that were not measured must be NaN');
+  if (absurd !== undefined) return absurd;
   const enough = limits.rangeMinValid * values.length;
   const enoughSquares = limits.rangeMaxBlankStd ** 2 * values.length;
   let valid = 0;
@@ -148,6 +166,8 @@ function rangeFault(values: Samples, unit: string, limits: GateLimits): QualityF
 }
 
 function audioFault(samples: Samples, limits: GateLimits): QualityFault | undefined {
+  const absurd = absurdFault(samples, 'float sound lies in -1…1');
+  if (absurd !== undefined) return absurd;
   let sum = 0;
   let squares = 0;
   let clipped = 0;

@@ -44,11 +44,17 @@ export async function openLmdbStore(options: { readonly path: string }): Promise
   try {
     // LMDB's write transaction excludes every other process, so check and take are one step.
     root.transactionSync(() => takeLock(path));
-  } catch (error) {
+  } catch (cause) {
     await root.close();
-    throw error;
+    throw notOpened(path, cause);
   }
-  return new LmdbStore(path, openRooms(root));
+  try {
+    return new LmdbStore(path, openRooms(root));
+  } catch (cause) {
+    await root.close();
+    releaseLock(path);
+    throw notOpened(path, cause);
+  }
 }
 
 function openFolder(path: string): RootDatabase {
@@ -57,10 +63,14 @@ function openFolder(path: string): RootDatabase {
     assertNotLocked(path);
     return open({ path, noSubdir: false, maxDbs: 8 });
   } catch (cause) {
-    if (cause instanceof LockedError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`The result store ${path} cannot be opened: ${reason}`, { cause });
+    throw notOpened(path, cause);
   }
+}
+
+function notOpened(path: string, cause: unknown): Error {
+  if (cause instanceof LockedError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`The result store ${path} cannot be opened: ${reason}`, { cause });
 }
 
 function openRooms(root: RootDatabase): Rooms {

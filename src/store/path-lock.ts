@@ -61,21 +61,33 @@ function isAlive(holder: Holder): boolean {
 function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+  // Dead, but not yet waited for by its parent: a signal still reaches its number.
+  return statOf(pid)?.[STATE] !== 'Z';
 }
 
 /** Boot and clock tick at which a process started; null where the kernel has no /proc or the process is gone. */
 function startTime(pid: number): string | null {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // proc(5): field 22 is starttime; the fields after the parenthesised command begin at 3.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return `${boot}:${fields[22 - 3]}`;
+    const started = statOf(pid)?.[STARTED];
+    return started === undefined ? null : `${boot}:${started}`;
   } catch {
     return null;
+  }
+}
+
+// proc(5): field 3 is the state, field 22 is starttime; the fields after the parenthesised command begin at 3.
+const STATE = 3 - 3;
+const STARTED = 22 - 3;
+
+function statOf(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 // The shared result store: Redis, for several replicas of the service.
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { ServiceError } from '../errors.js';
 import type { Inspection } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
 import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
@@ -62,19 +63,19 @@ class RedisStore implements ResultStore {
 
   async get(inspectionId: string): Promise<Inspection | undefined> {
     this.#assertOpen();
-    const text = await this.#redis.hget(this.#inspectionKey(inspectionId), 'record');
+    const text = await answered(this.#redis.hget(this.#inspectionKey(inspectionId), 'record'));
     return text === null ? undefined : decodeInspection(text);
   }
 
   async map(inspectionId: string, name: string): Promise<StoredMap | undefined> {
     this.#assertOpen();
-    const bytes = await this.#redis.hgetBuffer(this.#inspectionKey(inspectionId), `map:${name}`);
+    const bytes = await answered(this.#redis.hgetBuffer(this.#inspectionKey(inspectionId), `map:${name}`));
     return bytes === null ? undefined : decodeMap(bytes);
   }
 
   async thumbnail(inspectionId: string): Promise<Uint8Array | undefined> {
     this.#assertOpen();
-    const bytes = await this.#redis.hgetBuffer(this.#inspectionKey(inspectionId), 'thumbnail');
+    const bytes = await answered(this.#redis.hgetBuffer(this.#inspectionKey(inspectionId), 'thumbnail'));
     return bytes ?? undefined;
   }
 
@@ -125,22 +126,19 @@ class RedisStore implements ResultStore {
 
   async #feed(): Promise<Feed> {
     const idKey = this.#key('storeId');
-    const [, [storeId, tail]] = await Promise.all([
-      this.#redis.set(idKey, randomBytes(6).toString('hex'), 'NX'),
-      this.#redis.mget(idKey, this.#key('sequence')),
-    ]);
+    const [, [storeId, tail]] = await answered(
+      Promise.all([
+        this.#redis.set(idKey, randomBytes(6).toString('hex'), 'NX'),
+        this.#redis.mget(idKey, this.#key('sequence')),
+      ]),
+    );
     return { kind: 'redis', storeId: storeId ?? '', tail: Number(tail ?? 0) };
   }
 
   async #entries(after: number, tail: number, count: number): Promise<FeedEntry[]> {
     if (after >= tail) return [];
-    const replies = await this.#redis.xrange(
-      this.#key('feed'),
-      `${after + 1}-0`,
-      `${tail}-0`,
-      'COUNT',
-      count,
-    );
+    const range = [`${after + 1}-0`, `${tail}-0`] as const;
+    const replies = await answered(this.#redis.xrange(this.#key('feed'), ...range, 'COUNT', count));
     return replies.map(([streamId, fields]) => feedEntry(streamId, fields));
   }
 
@@ -161,6 +159,19 @@ class RedisStore implements ResultStore {
 
   #assertOpen(): void {
     if (this.#closed) throw new Error('The result store is closed.');
+  }
+}
+
+/** Readers are told to come again: it is not their request that is at fault, nor this service. */
+async function answered<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply;
+  } catch (cause) {
+    throw new ServiceError('STORE_UNAVAILABLE', {
+      detail: `Redis, the result store, does not answer (${(cause as Error).message}); ask again.`,
+      retryAfterSeconds: 1,
+      cause,
+    });
   }
 }
 

@@ -41,7 +41,8 @@ export interface ResultStore {
   /**
    * Ascending by commit order. A filtered page may hold fewer than `limit`, even none, before the feed's end:
    * it looks at a bounded stretch and `nextCursor` goes on behind it. The end is reached when `nextCursor` stays.
-   * Throws ServiceError BAD_CURSOR for a cursor it did not issue.
+   * Throws ServiceError BAD_CURSOR for a cursor it did not issue. All reads throw STORE_UNAVAILABLE where the
+   * store is out of reach.
    */
   list(query: ListQuery): Promise<Page>;
   /**

@@ -31,9 +31,10 @@ export class ModelSession {
     env.logLevel = 'fatal';
     const opened: InferenceSession[] = [];
     const open = async (what: string, onnx: Uint8Array, names: TensorNames) => {
-      const session = await InferenceSession.create(onnx, sessionOptions(provider, intraOpThreads));
+      const graph = `${model.key}, ${what}`;
+      const session = await createSession(graph, onnx, sessionOptions(provider, intraOpThreads));
       opened.push(session);
-      assertNames(`${model.key}, ${what}`, session, names);
+      assertNames(graph, session, names);
       return session;
     };
     try {
@@ -53,7 +54,7 @@ export class ModelSession {
     }
   }
 
-  /** Throws where the branch is not of this model, or the answer holds no finite score. */
+  /** Throws where the branch is not of this model, or a score or weight of the answer is not finite. */
   async run(branchId: string, inputs: BatchInputs): Promise<BatchAnswer> {
     const branch = this.branches.get(branchId);
     if (branch === undefined) throw new Error(`${this.key} has no branch "${branchId}"`);
@@ -77,6 +78,18 @@ export class ModelSession {
     if (encoder === undefined || input === undefined)
       throw new Error(`${this.key}: nothing to feed encoder "${modality}" with`);
     return (await encoder.run({ [modality]: toTensor(input) })) as OutputMap;
+  }
+}
+
+async function createSession(
+  graph: string,
+  onnx: Uint8Array,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(onnx, options);
+  } catch (cause) {
+    throw new Error(`${graph}: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -113,14 +126,11 @@ function toTensor(input: BatchTensor): Tensor {
 }
 
 function toAnswer(branch: Branch, outputs: OutputMap, evidence: OutputMap, runMs: number): BatchAnswer {
-  const score = floats(outputs, 'score');
-  if (!score.every(Number.isFinite))
-    throw new Error(`branch "${branch.modalities.join('+')}" gave no number`);
   return {
-    score,
+    score: numbers(outputs, 'score', branch),
     map: toMap(outputs, 'map'),
-    modalityScore: floats(outputs, 'modality_score'),
-    modalityWeight: floats(outputs, 'modality_weight'),
+    modalityScore: numbers(outputs, 'modality_score', branch),
+    modalityWeight: numbers(outputs, 'modality_weight', branch),
     modalityMaps: Object.fromEntries(
       branch.modalities.map((name) => [name, toMap(evidence, `${name}.${MODALITY_MAP}`)]),
     ),
@@ -131,6 +141,14 @@ function toAnswer(branch: Branch, outputs: OutputMap, evidence: OutputMap, runMs
 function toMap(outputs: OutputMap, name: string): BatchMap {
   const [, height = 0, width = 0] = pick(outputs, name).dims; // (N, h, w)
   return { height, width, values: floats(outputs, name) };
+}
+
+/** What goes into the record as it is: JSON has no word for NaN, and the record could not be read back. */
+function numbers(outputs: OutputMap, name: string, { modalities }: Branch): Float32Array {
+  const values = floats(outputs, name);
+  if (!values.every(Number.isFinite))
+    throw new Error(`branch "${modalities.join('+')}" gave no number as "${name}"`);
+  return values;
 }
 
 /** Copied: ONNX Runtime's own buffers may not be transferred to another thread. */

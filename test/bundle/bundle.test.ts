@@ -50,6 +50,19 @@ describe('openBundle', () => {
     await expect(openBundle(copy.bundleDir)).rejects.toThrow(`${file} is missing`);
   });
 
+  it('names the file that is a folder', async () => {
+    await edit('"encoders/rgb.onnx"', '"encoders"');
+    await expect(openBundle(copy.bundleDir)).rejects.toThrow(/tiny\/1\/encoders cannot be read: EISDIR/);
+  });
+
+  it.each([
+    ['"channels": 3', '"channels": 2', 'modalities[2].channels must be 1 or 3'],
+    ['"N",', '"M",', 'inputs[0].shape[0] must be a positive integer or "N"'],
+  ])('says what would be right instead of %s', async (right, wrong, message) => {
+    await edit(right, wrong);
+    await expect(openBundle(copy.bundleDir)).rejects.toThrow(message);
+  });
+
   it('follows no symbolic link, even to the right bytes', async () => {
     const path = join(copy.bundleDir, 'heads', 'rgb.onnx');
     await rename(path, `${path}.real`);
@@ -119,6 +132,11 @@ describe('discoverBundles', () => {
     await expect(discoverBundles(copy.modelsDir, ['tiny@2'])).resolves.toEqual([
       join(copy.modelsDir, 'tiny', '2'),
     ]);
+  });
+
+  it('loads a bundle once that is named twice', async () => {
+    const once = [join(copy.modelsDir, 'tiny', '1')];
+    await expect(discoverBundles(copy.modelsDir, ['tiny', 'tiny@1'])).resolves.toEqual(once);
   });
 
   it('names what is not there and what is', async () => {

@@ -23,6 +23,18 @@ describe('parseNpy', () => {
   });
 });
 
+describe('readGolden', () => {
+  it('refuses inputs of another shape than captures are decoded to', async () => {
+    const bundle = await openTinyBundle();
+    const modalities = bundle.manifest.modalities.map((spec) =>
+      spec.kind === 'audio' ? { ...spec, seconds: 0.5 } : spec,
+    );
+    await expect(readGolden({ ...bundle, manifest: { ...bundle.manifest, modalities } })).rejects.toThrow(
+      /golden\/acoustic\.npy holds samples of shape \(4000\), but the manifest decodes "acoustic" to \(8000\)/,
+    );
+  });
+});
+
 describe('selfTest', () => {
   let golden: GoldenVectors;
   beforeAll(async () => {
@@ -50,6 +62,15 @@ describe('selfTest', () => {
 
   it('does not let a NaN pass', async () => {
     await expect(selfTest(golden, runtime(Number.NaN, 'acoustic'))).rejects.toThrow('off by NaN');
+  });
+
+  it('names the branch that cannot be run, in one line', async () => {
+    const broken = async () => {
+      throw new Error('Unexpected input.\n  Actual: uint8');
+    };
+    await expect(selfTest(golden, broken)).rejects.toThrow(
+      /^tiny@1, branch ".*" fails its self-test: Unexpected input\. Actual: uint8$/,
+    );
   });
 
   it('feeds each branch its own modalities and nothing else', async () => {

@@ -14,11 +14,19 @@ describe('negotiateFormat', () => {
     ['image/png;q=0.5, application/x-npy', 'npy'],
     ['application/x-npy;q=0, image/png', 'png'],
     ['APPLICATION/X-NPY', 'npy'],
+    ['application/*', 'npy'],
+    ['image/png;q=0, */*', 'npy'],
+    ['*/*, application/x-npy', 'npy'],
+    ['*/*;q=0.9, image/png;depth=16', 'png16'],
   ])('%s → %s', (accept, format) => {
     expect(negotiateFormat(accept)).toBe(format);
   });
 
-  it.each(['image/webp', 'application/x-npy;q=0'])('refuses %s, naming what can be had', (accept) => {
+  it.each([
+    'image/webp',
+    'application/x-npy;q=0',
+    'image/*, image/png;q=0',
+  ])('refuses %s, naming what can be had', (accept) => {
     expect(() => negotiateFormat(accept)).toThrow(
       expect.objectContaining({
         code: 'NOT_ACCEPTABLE',

@@ -156,6 +156,20 @@ describe('a broken file', () => {
     ]);
   });
 
+  it('a value that no sensor measures, which would spoil the score of the rest', async () => {
+    const values = new Float32Array(64 * 64).map((_, i) => (i === 9 ? -3.4028234e38 : 5 + (i % 7)));
+    const depth = npyFile('<f4', [64, 64], values);
+    await expectRefused(form({ depth }), {
+      status: 422,
+      code: 'PART_CORRUPT',
+      detail: /holds the value -3\.4e\+38, .*must be NaN/,
+      part: 'depth',
+    });
+    const { branch, modalities } = await inspect(service.url, { ...good.parts, depth });
+    expect(branch).toBe('acoustic+rgb');
+    expect(modalities.dropped).toMatchObject([{ name: 'depth', reason: 'corrupt' }]);
+  });
+
   it('no error, but no verdict: a depth map of nothing but NaN', async () => {
     const depth = npyFile('<f4', [64, 64], new Float32Array(64 * 64).fill(Number.NaN));
     expect(await inspect(service.url, { depth })).toMatchObject({
@@ -174,7 +188,7 @@ describe('the metadata', () => {
   it.each([
     [{ lineId: 7 }, /^metadata\.lineId: .*string/],
     [{ capturedAt: 'yesterday' }, /^metadata\.capturedAt: /],
-    [{ attributes: { nested: {} } }, /^metadata\.attributes\.nested: /],
+    [{ attributes: { nested: {} } }, /^metadata\.attributes\.nested: must be a text .*, a number, true or false/],
     [{ modalities: { depth: { scale: 'mm' } } }, /^metadata\.modalities\.depth\.scale: .*number/],
     [{ lineID: 'L1' }, /^metadata: .*"lineID"/],
     ['[]', /^metadata: .*object/],
@@ -227,6 +241,13 @@ describe('the body', () => {
         detail: /^Send multipart\/form-data, application\/json, or one part raw/,
       },
       { 'content-type': 'text/xml' },
+    ));
+
+  it('is plain text', () =>
+    expectRefused(
+      'rgb',
+      { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', detail: /^Send multipart/ },
+      { 'content-type': 'text/plain' },
     ));
 
   it('is broken JSON, or JSON that is no capture', async () => {

@@ -145,6 +145,11 @@ it('refuses a hundred parts', async () => {
   expectProblem(await exchange(head, many), 400, 'BAD_MULTIPART', /limit/);
 });
 
+it('says of headers over the limit that they are, and where metadata belongs', async () => {
+  const head = postHead({ 'X-Metadata': 'a'.repeat(20_000), 'Content-Length': 0 });
+  expectProblem(await exchange(head), 431, 'HEADERS_TOO_LARGE', /over 16384 bytes .*in the body/);
+});
+
 it('refuses what is no HTTP at all', async () => {
   expectProblem(await exchange('HELLO SERVICE\r\n\r\n'), 400, 'BAD_REQUEST', /no valid HTTP/);
 });

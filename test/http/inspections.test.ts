@@ -288,6 +288,19 @@ describe('GET /v1/inspections/{id}/heatmap', () => {
     expect((await get('?overlay=1')).bytes.equals((await get('')).bytes)).toBe(false);
   });
 
+  it('lays no map over a picture that does not share its pixels', async () => {
+    const sound = await get('?modality=acoustic');
+    expect((await get('?modality=acoustic&overlay=1')).bytes.equals(sound.bytes)).toBe(true);
+  });
+
+  it('lays the map of a registered modality over it', async () => {
+    const { heatmap } = await inspect(service.url, only('rgb', 'depth'));
+    const draw = async (query: string) =>
+      Buffer.from(await (await fetch(`${service.url}${heatmap?.href}${query}`)).arrayBuffer());
+    const bare = await draw('?modality=depth');
+    expect((await draw('?modality=depth&overlay=1')).equals(bare)).toBe(false);
+  });
+
   it('says which maps there are, and which types', async () => {
     const unknown = await get('?modality=depth');
     expect([unknown.status, JSON.parse(unknown.bytes.toString()).detail]).toEqual([
@@ -368,5 +381,11 @@ describe('the pages around it', () => {
       status: 404,
       body: { code: 'NOT_FOUND', detail: 'There is no GET /v2/nothing; see /docs.' },
     });
+  });
+
+  it.each(['%zz', 'a'.repeat(200)])('answers an address the router refuses with a problem too: %s', async (id) => {
+    const answer = await readJson(await fetch(`${service.url}/v1/inspections/${id}`));
+    expect(answer).toMatchObject({ status: 400, body: { status: 400, code: 'BAD_REQUEST' } });
+    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
   });
 });

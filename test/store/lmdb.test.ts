@@ -95,6 +95,34 @@ describe('lmdb: path lock', () => {
     await (await openLmdbStore({ path })).close();
   });
 
+  it('takes over the lock of a process that is dead and not yet waited for', async () => {
+    // The shell's child ends while its parent, by then "sleep", never waits for it.
+    const parent = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 30'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const [line] = await once(parent.stdout, 'data');
+      const lock = JSON.stringify({ pid: Number(line), started: null });
+      await untilZombie(Number(line));
+      await writeFile(join(path, 'owner.lock'), lock);
+      await (await openLmdbStore({ path })).close();
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  });
+
+  it('says which store is damaged, in one line', async () => {
+    await (await openLmdbStore({ path })).close();
+    const file = join(path, 'data.mdb');
+    const bytes = await readFile(file);
+    // Behind the two meta pages: the tables, of which every page now says that it is another one.
+    bytes.fill(0xff, 2 * 4096);
+    await writeFile(file, bytes);
+    await expect(openLmdbStore({ path })).rejects.toThrow(
+      /^The result store .* cannot be opened: MDB_CORRUPTED[^\n]+$/,
+    );
+  });
+
   it('says in one line why a path cannot be opened', async () => {
     const file = join(path, 'a-file');
     await writeFile(file, '');

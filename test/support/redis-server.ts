@@ -14,15 +14,18 @@ export interface RedisServer {
   readonly port: number;
   /** For ioredis, or REDIS_URL. */
   readonly url: string;
+  /** Hangs: connections stay open and nothing is answered, until resume(). */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
-/** Resolves once the server takes connections; rejects with one line where it is missing or does not start. */
-export async function startRedisServer(): Promise<RedisServer> {
+/** `extra`: further settings of its command line. Resolves once the server takes connections; rejects with one line where it is missing or does not start. */
+export async function startRedisServer(extra: readonly string[] = []): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'branchline-redis-'));
   const port = await freePort();
   const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder];
-  const server = spawn('redis-server', [...settings, '--save', '', '--appendonly', 'no'], {
+  const server = spawn('redis-server', [...settings, '--save', '', '--appendonly', 'no', ...extra], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const stop = async () => {
@@ -44,7 +47,13 @@ export async function startRedisServer(): Promise<RedisServer> {
     await stop();
     throw error;
   }
-  return { port, url: `redis://127.0.0.1:${port}`, stop };
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    pause: () => server.kill('SIGSTOP'),
+    resume: () => server.kill('SIGCONT'),
+    stop,
+  };
 }
 
 async function freePort(): Promise<number> {

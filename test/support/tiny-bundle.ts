@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { type Bundle, openBundle } from '../../src/bundle/bundle.js';
-import { type GoldenVectors, readGolden } from '../../src/bundle/golden.js';
 import type { BranchSpec } from '../../src/bundle/manifest.js';
-import { npyFile, wavFile } from './files.js';
+import { type GoldenCapture, goldenCaptureOf } from './golden-capture.js';
+
+export type { GoldenCapture };
 
 /** The folder of models that holds tiny/1. */
 export const fixturesDir = fileURLToPath(new URL('../../../test/fixtures/', import.meta.url));
@@ -26,39 +27,15 @@ export async function copyTinyBundle(): Promise<{
   return { modelsDir, bundleDir, remove: () => rm(modelsDir, { recursive: true, force: true }) };
 }
 
-export interface GoldenCapture {
-  /** By modality: rgb as PNG, depth as float NPY in its unit, acoustic as float WAV. */
-  readonly parts: Readonly<Record<string, Buffer>>;
-  /** By branch id. */
-  readonly scores: ReadonlyMap<string, number>;
-}
-
 /** One golden sample of the tiny bundle as files, and what each branch must answer to it. */
-export async function goldenCapture(sample: number): Promise<GoldenCapture> {
-  const golden = await readGolden(await openTinyBundle());
-  const scores = golden.expected.map(({ branch, score }) => [branch, score[sample] ?? Number.NaN] as const);
-  return {
-    parts: {
-      rgb: await rgbPng(Buffer.from(sampleOf(golden, 'rgb', sample).buffer)),
-      depth: npyFile('<f4', [64, 64], sampleOf(golden, 'depth', sample)),
-      acoustic: wavFile(sampleOf(golden, 'acoustic', sample) as Float32Array),
-    },
-    scores: new Map(scores),
-  };
-}
+export const goldenCapture = async (sample: number): Promise<GoldenCapture> =>
+  goldenCaptureOf(await openTinyBundle(), sample);
 
 /** 64 x 64 RGB pixels → PNG. */
 export function rgbPng(pixels: Buffer): Promise<Buffer> {
   return sharp(pixels, { raw: { width: 64, height: 64, channels: 3 } })
     .png()
     .toBuffer();
-}
-
-function sampleOf(golden: GoldenVectors, modality: string, sample: number): Uint8Array | Float32Array {
-  const input = golden.inputs[modality];
-  if (input === undefined) throw new Error(`the tiny bundle has no golden ${modality}`);
-  const size = input.data.length / (input.shape[0] ?? 1);
-  return input.data.slice(sample * size, (sample + 1) * size);
 }
 
 /** As the manifest would list it; `imageAuroc` null: nobody validated it. */

@@ -52,6 +52,13 @@ describe('the inference thread', () => {
     await expect(selfTest(golden, (call) => worker.run(call))).resolves.toBeUndefined();
   });
 
+  it('names the graph that cannot be opened', async () => {
+    const message = await startup(CPU);
+    const [first] = message.models[0]?.encoders ?? [];
+    first?.onnx.fill(0);
+    await expect(newWorker().start(message)).rejects.toThrow(/tiny@1, encoder "acoustic": /);
+  });
+
   it('gives each used encoder its own map, and evidence in the order of the branch', async () => {
     const worker = newWorker();
     await worker.start(await startup(CPU));

@@ -12,8 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from branchline_training.cli import main as branchline_train
 from make_samples import main as make_samples
+
+from branchline_training.cli import main as branchline_train
 
 RATES = "0,0.1,0.2,0.3,0.4,0.5,0.6,0.7"
 

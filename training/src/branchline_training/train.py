@@ -25,7 +25,7 @@ from .heads import FusionHead, head_inputs
 from .picture_size import fit_specs
 from .progress import Track
 from .pseudo_defects import add_pseudo_defects
-from .selection import DETECTORS, build_detector, choose_detector
+from .selection import DETECTORS, Assessment, build_detector, choose_detector
 from .specs import AudioSpec, ModalitySpec
 from .subsets import Subset, all_subsets, frame_of, in_frame
 
@@ -62,7 +62,7 @@ class LearnedModality:
 
     encoder: EvidenceEncoder
     detector: str
-    pseudo_auroc: dict[str, float]
+    assessed: Sequence[Assessment]
     present: npt.NDArray[np.bool_]
     z: Tensor
     golden: Array
@@ -140,7 +140,7 @@ def learn_modality(
     ]
     features = Features(make_frontend(spec, signals), trunk)
     good, damaged = _describe(features, signals, config.seed, track, spec.name)
-    choice = choose_detector(
+    choice, assessed = choose_detector(
         good,
         damaged,
         candidates=config.candidates,
@@ -160,7 +160,7 @@ def learn_modality(
         standard, review_threshold(own.double().numpy(), config.target_false_call_rate)
     )
     return LearnedModality(
-        encoder.eval(), choice.name, choice.pseudo_auroc, present, z, golden_signals(signals)
+        encoder.eval(), choice.name, assessed, present, z, golden_signals(signals)
     )
 
 
@@ -223,14 +223,14 @@ def describe(config: TrainConfig, learned: Mapping[str, LearnedModality]) -> dic
     }
     return chosen | {
         "detectors": {
-            m: {"chosen": x.detector, "pseudoDefectAuroc": _rounded(x.pseudo_auroc)}
+            m: {
+                "chosen": x.detector,
+                "pseudoDefectAuroc": {a.name: round(a.pseudo_auroc, 4) for a in x.assessed},
+                "drift": {a.name: round(a.drift, 4) for a in x.assessed},
+            }
             for m, x in learned.items()
         }
     }
-
-
-def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(figure, 4) for name, figure in figures.items()}
 
 
 def _describe(
