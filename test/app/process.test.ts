@@ -91,7 +91,7 @@ describe('a service that cannot start says why in one line', () => {
     const port = await freePort();
     await expectNoStart(
       { REDIS_URL: `redis://:secret@127.0.0.1:${port}` },
-      new RegExp(`REDIS_URL: no Redis answers at 127\\.0\\.0\\.1:${port}`),
+      new RegExp(`REDIS_URL: the Redis at 127\\.0\\.0\\.1:${port} cannot be used: .*ECONNREFUSED`),
     );
   });
 

@@ -30,7 +30,9 @@ async function open(url: string): Promise<Storage> {
 describe('a Redis that cannot be used', () => {
   it('wants a password', async () => {
     const { url } = await server(['--requirepass', 'secret']);
-    await expect(open(url)).rejects.toThrow(/^REDIS_URL: the Redis at 127\.0\.0\.1:\d+ cannot be used: NOAUTH/);
+    await expect(open(url)).rejects.toThrow(
+      /^REDIS_URL: the Redis at 127\.0\.0\.1:\d+ cannot be used: NOAUTH/,
+    );
   });
 
   it('has no such database: its records would go to another', async () => {

@@ -22,16 +22,15 @@ describe('negotiateFormat', () => {
     expect(negotiateFormat(accept)).toBe(format);
   });
 
-  it.each([
-    'image/webp',
-    'application/x-npy;q=0',
-    'image/*, image/png;q=0',
-  ])('refuses %s, naming what can be had', (accept) => {
-    expect(() => negotiateFormat(accept)).toThrow(
-      expect.objectContaining({
-        code: 'NOT_ACCEPTABLE',
-        message: expect.stringContaining('image/png;depth=16'),
-      }),
-    );
-  });
+  it.each(['image/webp', 'application/x-npy;q=0', 'image/*, image/png;q=0'])(
+    'refuses %s, naming what can be had',
+    (accept) => {
+      expect(() => negotiateFormat(accept)).toThrow(
+        expect.objectContaining({
+          code: 'NOT_ACCEPTABLE',
+          message: expect.stringContaining('image/png;depth=16'),
+        }),
+      );
+    },
+  );
 });

@@ -188,7 +188,10 @@ describe('the metadata', () => {
   it.each([
     [{ lineId: 7 }, /^metadata\.lineId: .*string/],
     [{ capturedAt: 'yesterday' }, /^metadata\.capturedAt: /],
-    [{ attributes: { nested: {} } }, /^metadata\.attributes\.nested: must be a text .*, a number, true or false/],
+    [
+      { attributes: { nested: {} } },
+      /^metadata\.attributes\.nested: must be a text .*, a number, true or false/,
+    ],
     [{ modalities: { depth: { scale: 'mm' } } }, /^metadata\.modalities\.depth\.scale: .*number/],
     [{ lineID: 'L1' }, /^metadata: .*"lineID"/],
     ['[]', /^metadata: .*object/],

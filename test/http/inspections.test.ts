@@ -383,9 +383,12 @@ describe('the pages around it', () => {
     });
   });
 
-  it.each(['%zz', 'a'.repeat(200)])('answers an address the router refuses with a problem too: %s', async (id) => {
-    const answer = await readJson(await fetch(`${service.url}/v1/inspections/${id}`));
-    expect(answer).toMatchObject({ status: 400, body: { status: 400, code: 'BAD_REQUEST' } });
-    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
-  });
+  it.each(['%zz', 'a'.repeat(200)])(
+    'answers an address the router refuses with a problem too: %s',
+    async (id) => {
+      const answer = await readJson(await fetch(`${service.url}/v1/inspections/${id}`));
+      expect(answer).toMatchObject({ status: 400, body: { status: 400, code: 'BAD_REQUEST' } });
+      expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    },
+  );
 });

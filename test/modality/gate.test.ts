@@ -36,9 +36,24 @@ function wave(value: (i: number) => number): ModalityTensor {
 }
 
 it('refuses values that no sensor measures, even one among good ones', () => {
-  expect(reason(range((i) => (i === 5000 ? 3.4e38 : 400 + (i % 9))), depth)).toBe('corrupt');
-  expect(reason(wave((i) => (i === 7 ? 3e38 : 0.1 * Math.sin(i))), sound)).toBe('corrupt');
-  expect(reason(range((i) => 1e9 + i), depth)).toBeUndefined();
+  expect(
+    reason(
+      range((i) => (i === 5000 ? 3.4e38 : 400 + (i % 9))),
+      depth,
+    ),
+  ).toBe('corrupt');
+  expect(
+    reason(
+      wave((i) => (i === 7 ? 3e38 : 0.1 * Math.sin(i))),
+      sound,
+    ),
+  ).toBe('corrupt');
+  expect(
+    reason(
+      range((i) => 1e9 + i),
+      depth,
+    ),
+  ).toBeUndefined();
 });
 
 function reason(tensor: ModalityTensor, spec: ModalitySpec): string | undefined {

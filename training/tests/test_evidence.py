@@ -13,7 +13,7 @@ from branchline_training.evidence import (
     k_centre,
 )
 from branchline_training.pseudo_defects import add_pseudo_defects
-from branchline_training.selection import MAX_DRIFT, choose_detector
+from branchline_training.selection import MAX_DRIFT, Assessment, choose_detector
 
 PARTS, CHANNELS, SIDE = 24, 200, 8
 
@@ -84,6 +84,17 @@ def test_pseudo_defects_leave_the_good_pictures_alone_and_touch_each_copy() -> N
     assert torch.equal(damaged, add_pseudo_defects(good, seed=1))
 
 
+def choose(good: torch.Tensor, damaged: torch.Tensor) -> tuple[Assessment, list[Assessment]]:
+    return choose_detector(
+        good,
+        damaged,
+        candidates=("gaussian", "neighbour"),
+        pictures=True,
+        seed=0,
+        folds=lambda folds, _: folds,
+    )
+
+
 def test_a_part_that_never_lies_alike_is_given_to_the_nearest_neighbour() -> None:
     """Every part is the same picture, rolled somewhere else: no place means anything."""
     generator = torch.Generator().manual_seed(0)
@@ -93,14 +104,7 @@ def test_a_part_that_never_lies_alike_is_given_to_the_nearest_neighbour() -> Non
     good = parts + 0.3 * torch.randn(parts.shape, generator=generator)
     damaged = good.clone()
     damaged[:, :, 3:5, 3:5] += torch.randn(CHANNELS, 1, 1, generator=generator)
-    choice, (gaussian, _) = choose_detector(
-        good,
-        damaged,
-        candidates=("gaussian", "neighbour"),
-        pictures=True,
-        seed=0,
-        folds=lambda folds, _: folds,
-    )
+    choice, (gaussian, _) = choose(good, damaged)
     assert choice.name == "neighbour"
     assert choice.pseudo_auroc > gaussian.pseudo_auroc + 0.1
 
@@ -114,14 +118,6 @@ def test_a_detector_that_does_not_hold_in_the_next_session_is_not_taken() -> Non
     good = good + 0.5 * torch.randn(good.shape, generator=generator)
     damaged = good.clone()
     damaged[:, :, 3:5, 3:5] += 3.0
-    choice, assessed = choose_detector(
-        good,
-        damaged,
-        candidates=("gaussian", "neighbour"),
-        pictures=True,
-        seed=0,
-        folds=lambda folds, _: folds,
-    )
-    gaussian, neighbour = assessed
+    choice, (gaussian, neighbour) = choose(good, damaged)
     assert gaussian.drift > MAX_DRIFT > neighbour.drift
     assert choice.name == "neighbour"

@@ -60,6 +60,7 @@ def test_a_merged_branch_is_one_graph_named_by_modality(small_bundle: Path) -> N
     runtime = BundleRuntime(small_bundle)
     model = merge_branch(small_bundle, runtime.manifest, "acoustic+rgb")
     assert {tensor.name for tensor in model.graph.input} == {"acoustic", "rgb"}
+    assert len({opset.domain for opset in model.opset_import}) == len(model.opset_import)
     golden = {m: np.load(small_bundle / f"golden/{m}.npy") for m in ("acoustic", "rgb")}
     session = ort.InferenceSession(model.SerializeToString())
     (score,) = session.run(["score"], golden)

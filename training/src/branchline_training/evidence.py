@@ -154,12 +154,16 @@ class NearestNeighbour(nn.Module):
 
 def k_centre(points: Tensor, size: int) -> Tensor:
     """Greedy k-centre: ``size`` rows of ``points`` (p, d) of which no other row lies far."""
+    norms = points.square().sum(dim=1)
+
+    def squared_to(i: int) -> Tensor:
+        return norms + norms[i] - 2.0 * (points @ points[i])
+
     chosen = [0]
-    nearest = (points - points[0]).square().sum(dim=1)
+    nearest = squared_to(0)
     for _ in range(min(size, len(points)) - 1):
-        farthest = int(nearest.argmax())
-        chosen.append(farthest)
-        nearest = torch.minimum(nearest, (points - points[farthest]).square().sum(dim=1))
+        chosen.append(int(nearest.argmax()))
+        nearest = torch.minimum(nearest, squared_to(chosen[-1]))
     return points[chosen]
 
 

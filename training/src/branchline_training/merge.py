@@ -51,6 +51,7 @@ def merge_branch(bundle: Path, manifest: Mapping[str, Any], branch: str) -> onnx
     for output in whole.graph.output:
         _rename_output(whole.graph, output.name, output.name.removeprefix("head/"))
     whole.graph.name = branch
+    _list_opsets_once(whole)
     onnx.checker.check_model(whole, full_check=True)
     return whole
 
@@ -65,6 +66,13 @@ def _prefixed(file: Path, modality: str) -> onnx.ModelProto:
                 node.input[i] = modality
     renamed.graph.input[0].name = modality
     return renamed
+
+
+def _list_opsets_once(model: onnx.ModelProto) -> None:
+    """Merging repeats the operator sets of each graph; some importers refuse a domain twice."""
+    versions = {opset.domain: opset.version for opset in model.opset_import}
+    del model.opset_import[:]
+    model.opset_import.extend(onnx.helper.make_opsetid(d, v) for d, v in sorted(versions.items()))
 
 
 def _rename_output(graph: onnx.GraphProto, old: str, new: str) -> None:
