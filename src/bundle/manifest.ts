@@ -144,6 +144,9 @@ export const manifestSchema = manifestShape.superRefine((manifest, context) => {
   const names = manifest.modalities.map((modality) => modality.name);
   const known = new Set(names);
   if (known.size !== names.length) fail(['modalities'], 'names must be unique');
+  for (const taken of ['fused', 'metadata'])
+    if (known.has(taken))
+      fail(['modalities'], `"${taken}" cannot name a modality: the API gives it another meaning`);
 
   manifest.modalities.forEach((modality, i) => {
     for (const other of modality.registeredWith)

@@ -33,7 +33,7 @@ const schema = {
   tags: ['inspections'],
   summary: 'Where the part is unusual: image/png, image/png;depth=16 or application/x-npy',
   params: z.object({ id: z.string().max(128) }),
-  querystring: z.object({
+  querystring: z.strictObject({
     modality: z.string().optional().describe("one modality's own map; absent: the fused one"),
     overlay: z
       .stringbool()

@@ -32,7 +32,7 @@ const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const postSchema = {
   tags: ['inspections'],
   summary: 'Judge one capture',
-  querystring: z.object({
+  querystring: z.strictObject({
     model: z.string().optional().describe('"name" or "name@version"; otherwise the recipe\'s or the default'),
     modality: z.string().optional().describe('for a raw body: which modality it is'),
     metadata: z.string().optional().describe('for a raw body: the metadata, as JSON'),
@@ -43,7 +43,7 @@ const postSchema = {
   response: { 200: inspectionSchema, '4xx': problems, '5xx': problems },
 };
 
-const listQuery = z.object({
+const listQuery = z.strictObject({
   after: z.string().optional().describe('nextCursor of an earlier page; absent: from the first record'),
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
   lineId: z.string().optional(),

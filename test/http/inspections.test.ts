@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Problem } from '../../src/http/problem.js';
 import type { Inspection } from '../../src/inspection.js';
 import { inspect, type Parts, readJson, refuse } from '../support/client.js';
 import { npyFile } from '../support/files.js';
@@ -212,6 +213,13 @@ describe('GET /v1/inspections', () => {
     await inspect(service.url, only('rgb'), { lineId: 'another' });
     const { inspectionId } = await inspect(service.url, only('rgb'), { lineId: 'awaited' });
     expect((await waiting).items.map((item) => item.inspectionId)).toEqual([inspectionId]);
+  });
+
+  it('refuses a parameter it does not know, rather than start the feed again', async () => {
+    const { status, body } = await readJson<Problem>(await fetch(`${service.url}/v1/inspections?cursor=abc`));
+    expect(status).toBe(400);
+    expect(body.code).toBe('BAD_REQUEST');
+    expect(body.detail).toMatch(/cursor/);
   });
 
   it('gives an empty page where nothing comes', async () => {

@@ -59,13 +59,13 @@ describe('the inference thread', () => {
     await expect(newWorker().start(message)).rejects.toThrow(/tiny@1, encoder "acoustic": /);
   });
 
-  it('gives no answer with evidence that is no number', async () => {
+  it('gives no answer whose score is no number', async () => {
     const worker = newWorker();
     await worker.start(await startup(CPU));
     const data = new Float32Array(4000).fill(3.4e38);
     const inputs = { acoustic: { dtype: 'float32', shape: [1, 4000], data } } as const;
     await expect(worker.run({ model: bundle.key, branch: 'acoustic', inputs })).rejects.toThrow(
-      /branch "acoustic" gave no number as "modality_score"/,
+      /branch "acoustic" gave no number as "score"/,
     );
   });
 

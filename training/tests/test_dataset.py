@@ -308,6 +308,12 @@ def test_a_wrong_choice_of_modalities_is_refused(
         read_specs(root, modalities)
 
 
+def test_a_name_the_api_needs_for_itself_is_refused(root: Path) -> None:
+    (root / "train/good/rgb").rename(root / "train/good/fused")
+    with pytest.raises(DatasetError, match='"fused" cannot name a modality; the service'):
+        read_specs(root, ["fused"])
+
+
 def test_a_name_the_manifest_cannot_hold_is_refused(root: Path) -> None:
     (root / "train/good/rgb").rename(root / "train/good/RGB")
     with pytest.raises(DatasetError, match='"RGB" cannot name a modality; take lower-case'):

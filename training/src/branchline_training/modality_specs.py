@@ -26,6 +26,7 @@ from branchline_training.specs import AudioSpec, ImageSpec, ModalitySpec, RangeS
 
 # The manifest's own rule for names, and its limit for sound.
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+RESERVED = frozenset({"fused", "metadata"})
 MAX_SECONDS = 60.0
 UNKNOWN_UNIT = "raw"
 
@@ -64,6 +65,11 @@ def _check_names(chosen: list[str], present: list[str], folder: Path) -> None:
             raise DatasetError(
                 f'{folder / name}: "{name}" cannot name a modality; '
                 'take lower-case letters, digits, "_" or "-"'
+            )
+        if name in RESERVED:
+            raise DatasetError(
+                f'{folder / name}: "{name}" cannot name a modality; the service gives it '
+                "another meaning"
             )
         if chosen.count(name) > 1:
             raise DatasetError(f'modality "{name}" is asked for twice')
