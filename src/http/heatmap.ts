@@ -27,6 +27,8 @@ export interface HeatmapRouteOptions {
 }
 
 const FUSED = 'fused';
+/** Sound has no pixels of its own, and its map as it is would be a stamp. */
+const SOUND_MIN_WIDTH_PX = 256;
 const binary = z.any().meta({ type: 'string', format: 'binary' });
 
 const schema = {
@@ -75,7 +77,7 @@ export function heatmapRoutes(instance: FastifyInstance, options: HeatmapRouteOp
   });
 }
 
-/** The pixels of the frame; the map's own where that is sound, or the model is no longer loaded. */
+/** The pixels of the frame; whole multiples of the map's own where that is sound; its own where nobody knows. */
 function pictureSize(
   { model, heatmap }: Inspection,
   modality: string | undefined,
@@ -83,7 +85,10 @@ function pictureSize(
   models: Pick<ModelRegistry, 'find'>,
 ): { width: number; height: number } {
   const spec = specOf(model, modality ?? heatmap?.frame, models);
-  return spec === undefined || spec.kind === 'audio' ? map : spec;
+  if (spec === undefined) return map;
+  if (spec.kind !== 'audio') return spec;
+  const factor = Math.ceil(SOUND_MIN_WIDTH_PX / map.width);
+  return { width: map.width * factor, height: map.height * factor };
 }
 
 /** The thumbnail shows the frame's modality: a map of another one fits only where both share their pixels. */

@@ -281,6 +281,12 @@ describe('GET /v1/inspections/{id}/heatmap', () => {
     expect(bytes.subarray(0, 4).equals(PNG)).toBe(true);
   });
 
+  it('draws pictures in the size of their frame, and sound large enough to be read', async () => {
+    const widthPx = ({ bytes }: { bytes: Buffer }) => bytes.readUInt32BE(16); // IHDR
+    expect(widthPx(await get('?modality=rgb'))).toBe(64);
+    expect(widthPx(await get('?modality=acoustic'))).toBe(256);
+  });
+
   it('gives the exact values by Accept or by format', async () => {
     const npy = await get('', 'application/x-npy');
     expect(npy.type).toBe('application/x-npy');

@@ -87,3 +87,26 @@ def test_a_wrong_plan_is_refused_by_name(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_data_may_lack_a_modality_of_the_bundle(
+    small_bundle: Path, small_data: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(small_data, tmp_path / "deaf"))
+    for folder in data.glob("test/*/acoustic"):
+        shutil.rmtree(folder)
+    report_file = tmp_path / "report.json"
+    arguments = ["evaluate", str(small_bundle), str(data), "--seeds", "2", "--quiet"]
+    assert main([*arguments, "--json", str(report_file)]) == 0
+    rows = {row["branch"]: row for row in json.loads(report_file.read_text())["branches"]}
+    assert rows["depth+rgb"]["imageAuroc"] is not None
+    assert rows["acoustic+rgb"]["imageAuroc"] is None
+    assert rows["acoustic+rgb"]["n"] == {"good": 0, "defective": 0}
+
+
+def test_data_with_none_of_the_modalities_is_refused(
+    small_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test/good/smell").mkdir(parents=True)
+    assert main(["evaluate", str(small_bundle), str(tmp_path), "--quiet"]) == 1
+    assert "none of this bundle's modalities" in capsys.readouterr().err

@@ -20,7 +20,6 @@ from .clips import cut_clips
 from .dataset import DatasetError
 from .decode_error import DecodeError
 from .evaluate import (
-    check_branch_data,
     encode_parts,
     evaluate_branches,
     evaluate_captures,
@@ -241,7 +240,6 @@ def _add_evaluate(commands: Any) -> None:
 def _evaluate(arguments: Arguments, track: Track) -> int:
     runtime = BundleRuntime(arguments.bundle, threads=arguments.threads)
     encoded = encode_parts(runtime, arguments.data, track)
-    check_branch_data(encoded, arguments.data)
     if arguments.captures:
         report = evaluate_captures(runtime, encoded, read_captures(arguments.captures))
         _write_json(arguments.json, report)

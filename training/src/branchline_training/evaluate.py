@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from .bundle import BundleError, branch_id, read_specs
+from .bundle import branch_id, read_specs
 from .dataset import DatasetError, Part, load_mask, scan_test
 from .decode import decode
 from .metrics import auroc, confidence_interval, pixel_figures
@@ -51,10 +51,19 @@ class Judgement:
 
 
 def encode_parts(runtime: BundleRuntime, data: Path, track: Track) -> list[EncodedPart]:
-    """Runs every test part through the encoders of the modalities it has, once each."""
+    """Runs every test part through the encoders of the modalities it has, once each.
+
+    The data may lack modalities of the bundle. Raises DatasetError where it has none of them.
+    """
     specs = read_specs(runtime.manifest)
+    present = [modality for modality in specs if any((data / "test").glob(f"*/{modality}"))]
+    if not present:
+        raise DatasetError(
+            f"{data}/test holds none of this bundle's modalities ({', '.join(specs)}); "
+            "the layout is test/<good or defect>/<modality>/ID.png"
+        )
     encoded: list[EncodedPart] = []
-    for part in track(scan_test(data, list(specs)), "judging parts"):
+    for part in track(scan_test(data, present), "judging parts"):
         outputs: dict[str, FloatArray] = {}
         for modality, path in part.files.items():
             outputs |= runtime.encode(modality, decode(path, specs[modality])[None])
@@ -220,12 +229,6 @@ def to_markdown(report: Mapping[str, Any]) -> str:
             for row in report["missing"]
         ]
     return "\n".join(lines) + "\n"
-
-
-def check_branch_data(encoded: Sequence[EncodedPart], data: Path) -> None:
-    """Raises BundleError where there is nothing to judge."""
-    if not encoded:
-        raise BundleError(f"{data}/test has no part with a modality of this bundle")
 
 
 def _scores(judged: Iterable[Judgement]) -> tuple[npt.NDArray[np.float64], BoolArray]:
