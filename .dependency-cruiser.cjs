@@ -28,7 +28,7 @@ module.exports = {
       from: { path: `^dist/src/(${ROOMS})/` },
       to: {
         path: `^dist/src/(${ROOMS})/`,
-        pathNot: ['^dist/src/$1/', '^dist/src/bundle/(manifest|npy|golden|bundle)\\.js$'],
+        pathNot: ['^dist/src/$1/', '^dist/src/bundle/manifest\\.js$'],
       },
     },
     {

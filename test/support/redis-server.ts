@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from './process.js';
 
 const HOW_TO_GET_IT =
   'redis-server is missing: "apt-get install redis-server" (Debian, Ubuntu) or "brew install redis" (macOS) brings it.';
@@ -54,14 +54,4 @@ export async function startRedisServer(extra: readonly string[] = []): Promise<R
     resume: () => server.kill('SIGCONT'),
     stop,
   };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No free port was found.');
-  return address.port;
 }

@@ -27,6 +27,13 @@ def test_new_good_parts_exceed_the_threshold_at_the_promised_rate(parts: int, ra
     assert np.mean(exceeded) == pytest.approx(rate, abs=4 * spread)
 
 
+def test_the_bound_is_the_one_tabled_for_one_new_value() -> None:
+    """Of a normal sample of 10, 95 %: mean + 1.923 s (t of 1.833 times the root of 1.1)."""
+    log = np.linspace(-1, 1, 10)
+    log = log / log.std(ddof=1)
+    assert np.log(review_threshold(np.exp(log), 0.05)) == pytest.approx(1.923, abs=1e-3)
+
+
 def test_the_same_evidence_from_fewer_parts_gives_a_higher_threshold() -> None:
     few = np.exp(np.linspace(-1, 1, 10))
     assert review_threshold(few, 0.02) > review_threshold(np.repeat(few, 10), 0.02)

@@ -58,3 +58,12 @@ def test_interval_holds_the_figure_and_narrows_with_more_parts() -> None:
         return interval[1] - interval[0]
 
     assert width(200) < width(20)
+
+
+@pytest.mark.parametrize(("good", "defective"), [(6, 300), (300, 6)])
+def test_a_few_parts_of_either_class_make_the_interval_wide(good: int, defective: int) -> None:
+    rng = np.random.default_rng(3)
+    labels = np.arange(good + defective) >= good
+    interval = confidence_interval(rng.normal(size=good + defective) + labels, labels, seed=1)
+    assert interval is not None
+    assert interval[1] - interval[0] > 0.15

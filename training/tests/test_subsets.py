@@ -29,6 +29,7 @@ def test_every_non_empty_subset_stands_once() -> None:
     [
         (FULL, "rgb", ("depth", "rgb")),
         (("acoustic", "depth", "grey"), "grey", ("grey",)),
+        (("grey", "rgb"), "rgb", ("rgb",)),
         (("acoustic", "depth"), "depth", ("depth",)),
         (("acoustic",), "acoustic", ("acoustic",)),
     ],

@@ -131,6 +131,11 @@ def test_a_version_is_written_once(small_data: Path, small_bundle: Path) -> None
         train(small_data, ["depth"], small_bundle, SMALL, silent)
 
 
+def test_a_used_version_is_refused_before_anything_is_learned(small_bundle: Path) -> None:
+    with pytest.raises(BundleError, match="is not empty"):
+        train(Path("nowhere"), ["depth"], small_bundle, SMALL, silent)
+
+
 @pytest.mark.parametrize("out", ["bracket", "models/Bracket/1", "models/bracket/one", "b/0"])
 def test_the_path_must_say_name_and_version(out: str) -> None:
     with pytest.raises(BundleError, match="NAME/VERSION"):

@@ -41,7 +41,6 @@ _BLOCKS = (
     _Block(6, 5, 1, 112, 112),
 )
 _TAPS = {2: "stride4", 4: "stride8", 10: "stride16"}
-TAP_CHANNELS = {"stride4": 24, "stride8": 40, "stride16": 112}
 
 
 class _SameConv(nn.Module):

@@ -75,6 +75,12 @@ class BundleParts:
     golden: Mapping[str, Array] = field(repr=False)
 
 
+def refuse_used(out: Path) -> None:
+    """Raises :class:`BundleError` where ``out`` already holds something."""
+    if out.exists() and any(out.iterdir()):
+        raise BundleError(f"{out} is not empty: a version is written once; take the next number")
+
+
 def write_bundle(out: Path, parts: BundleParts, track: Track) -> None:
     """Exports every graph to ``out`` with golden vectors and the manifest.
 
@@ -82,8 +88,7 @@ def write_bundle(out: Path, parts: BundleParts, track: Track) -> None:
     runtime with it compares the runtime with the model that was trained.
     Raises :class:`BundleError` where ``out`` already holds something.
     """
-    if out.exists() and any(out.iterdir()):
-        raise BundleError(f"{out} is not empty: a version is written once; take the next number")
+    refuse_used(out)
     for folder in ("encoders", "heads", "golden"):
         (out / folder).mkdir(parents=True, exist_ok=True)
 

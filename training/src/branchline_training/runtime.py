@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from .bundle import BundleError, branch_id, read_manifest
+from .bundle import HEAD_OUTPUTS, BundleError, branch_id, read_manifest
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -53,7 +53,7 @@ class BundleRuntime:
             raise BundleError(f'the bundle has no branch "{name}"')
         session = self.session(self._branches[name]["head"]["file"])
         feeds = {tensor.name: embedded[tensor.name] for tensor in session.get_inputs()}
-        return Answer(*session.run(["score", "map", "modality_score", "modality_weight"], feeds))
+        return Answer(*session.run(HEAD_OUTPUTS, feeds))
 
     def run(self, signals: Mapping[str, npt.NDArray[Any]]) -> Answer:
         """Decoded signals of one subset to its branch's answer; nothing stands in for the rest."""

@@ -6,7 +6,7 @@ These mirror ``modalities[]`` of the bundle manifest, field by field.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 RangeEncoding = Literal["uint16", "float32"]
@@ -58,11 +58,6 @@ class AudioSpec:
 
 
 ModalitySpec = ImageSpec | RangeSpec | AudioSpec
-
-
-def registered(spec: ModalitySpec, others: tuple[str, ...]) -> ModalitySpec:
-    """The same modality, sharing its pixel frame with ``others``."""
-    return replace(spec, registered_with=others)
 
 
 def sample_shape(spec: ModalitySpec) -> tuple[int, ...]:

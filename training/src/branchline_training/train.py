@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +13,15 @@ from torch import Tensor
 
 from . import calibration
 from .backbone import EfficientNetLite0, load_backbone
-from .bundle import Branch, BundleError, BundleParts, Encoder, branch_id, write_bundle
+from .bundle import (
+    Branch,
+    BundleError,
+    BundleParts,
+    Encoder,
+    branch_id,
+    refuse_used,
+    write_bundle,
+)
 from .calibration import TooFewParts, fuse, rectify, review_threshold, standard_of
 from .dataset import Part, count_present, fingerprint, read_specs, scan_train
 from .decode import decode
@@ -22,6 +29,7 @@ from .encoder import OUTPUTS, EvidenceEncoder
 from .evidence import Features
 from .frontend import make_frontend
 from .heads import FusionHead, head_inputs
+from .modality_specs import NAME
 from .picture_size import fit_specs
 from .progress import Track
 from .pseudo_defects import add_pseudo_defects
@@ -32,8 +40,6 @@ from .subsets import Subset, all_subsets, frame_of, in_frame
 Array = npt.NDArray[np.generic]
 
 FEATURE_BATCH = 8
-GOLDEN_PARTS = 3
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +83,7 @@ def train(
     BundleError and TooFewParts with a sentence that names the culprit.
     """
     name, version = bundle_name(out)
+    refuse_used(out)  # before the minutes that training takes, not after
     torch.manual_seed(config.seed)
     specs = fit_specs(read_specs(data, modalities), config.size)
     parts = scan_train(data, list(specs))
@@ -153,9 +160,10 @@ def learn_modality(
 
     standard = standard_of(choice.distance.amax(dim=(1, 2)).double().numpy())
     present = np.array([spec.name in part.files for part in parts])
-    z = torch.full((len(parts), *choice.distance.shape[1:]), float("nan"))
-    z[torch.from_numpy(present)] = (choice.distance - standard.mean) / standard.sigma
-    own = fuse(rectify(z[torch.from_numpy(present)].amax(dim=(1, 2)))[:, None], dim=1)
+    known = (choice.distance - standard.mean) / standard.sigma
+    z = torch.full((len(parts), *known.shape[1:]), float("nan"))
+    z[torch.from_numpy(present)] = known
+    own = fuse(rectify(known.amax(dim=(1, 2)))[:, None], dim=1)
     encoder.calibrate(
         standard, review_threshold(own.double().numpy(), config.target_false_call_rate)
     )
@@ -212,8 +220,8 @@ def make_branch(
 
 def golden_signals(signals: Sequence[Array]) -> Array:
     """Three inputs to compare runtimes on: two good parts, and one shifted until it is not."""
-    picked = [signals[0], signals[-1], np.roll(signals[0], signals[0].shape[0] // 3, axis=0)]
-    return np.stack(picked[:GOLDEN_PARTS])
+    shifted = np.roll(signals[0], signals[0].shape[0] // 3, axis=0)
+    return np.stack((signals[0], signals[-1], shifted))
 
 
 def describe(config: TrainConfig, learned: Mapping[str, LearnedModality]) -> dict[str, object]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 
-from .bundle import read_manifest, sha256_of
+from .bundle import HEAD_OUTPUTS, read_manifest, sha256_of
 from .merge import merge_branch
 from .progress import Track
 from .runtime import Answer, BundleRuntime
@@ -95,8 +95,7 @@ def _merged_apart(
 ) -> float:
     model = merge_branch(bundle, manifest, branch)
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    outputs = ["score", "map", "modality_score", "modality_weight"]
-    return _apart(Answer(*session.run(outputs, dict(signals))), truth, len(truth[0]))
+    return _apart(Answer(*session.run(HEAD_OUTPUTS, dict(signals))), truth, len(truth[0]))
 
 
 def _padded(signals: Mapping[str, Array], size: int) -> dict[str, Array]:
