@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from branchline_training.calibration import fuse, rectify
+from branchline_training.heads import FusionHead
+
+
+def test_evidence_at_the_threshold_scores_one_half_on_part_map_and_modality() -> None:
+    z = torch.tensor([[1.5, 3.0]])  # (n, m)
+    evidence = rectify(z)
+    fused = float(fuse(evidence, dim=1))
+    head = FusionHead(
+        count=2, threshold=fused, map_threshold=fused, own_thresholds=evidence[0].tolist()
+    )
+    maps = [torch.full((1, 8, 8), float(value)) for value in z[0]]
+    score, score_map, modality_score, weight = head(z[:, 0], z[:, 1], *maps)
+    assert float(score) == pytest.approx(0.5)
+    assert torch.allclose(score_map, torch.tensor(0.5))
+    assert score_map.shape == (1, 64, 64)
+    assert torch.allclose(modality_score, torch.tensor(0.5))
+    assert torch.allclose(weight, evidence.square() / evidence.square().sum())
