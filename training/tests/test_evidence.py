@@ -13,7 +13,13 @@ from branchline_training.evidence import (
     k_centre,
 )
 from branchline_training.pseudo_defects import add_pseudo_defects
-from branchline_training.selection import MAX_DRIFT, Assessment, choose_detector
+from branchline_training.selection import (
+    MAX_DRIFT,
+    Assessment,
+    _separation,
+    choose_detector,
+    choose_views,
+)
 
 PARTS, CHANNELS, SIDE = 24, 200, 8
 
@@ -121,3 +127,23 @@ def test_a_detector_that_does_not_hold_in_the_next_session_is_not_taken() -> Non
     choice, (gaussian, neighbour) = choose(good, damaged)
     assert gaussian.drift > MAX_DRIFT > neighbour.drift
     assert choice.name == "neighbour"
+
+
+def assessment(name: str, good: torch.Tensor, damaged: torch.Tensor, drift: float) -> Assessment:
+    return Assessment(name, _separation(good, damaged), drift, good, damaged, torch.ones(4, 4))
+
+
+def test_a_view_joins_if_it_adds_to_the_others_and_holds() -> None:
+    generator = torch.Generator().manual_seed(0)
+    good = torch.randn(3, 60, 4, 4, generator=generator)
+    damaged = torch.randn(3, 60, 4, 4, generator=generator)
+    damaged[0, :30] += 4  # each view sees the half that the other does not
+    damaged[1, 30:] += 4
+    trunk = assessment("gaussian", good[0], damaged[0], 1.0)
+    picture = assessment("gaussian", good[1], damaged[1], 1.0)
+    blind = assessment("gaussian", good[2], damaged[2], 1.0)
+    assert choose_views({"trunk": trunk, "picture": picture}) == ["trunk", "picture"]
+    assert choose_views({"trunk": trunk, "student": blind}) == ["trunk"]
+    assert choose_views({"trunk": trunk, "student": blind}, student="on") == ["trunk", "student"]
+    drifting = assessment("gaussian", good[1], damaged[1], MAX_DRIFT + 0.1)
+    assert choose_views({"trunk": trunk, "picture": drifting}) == ["trunk"]

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from branchline_training.calibration import fuse, rectify
-from branchline_training.heads import FusionHead
+from branchline_training.calibration import rectify
+from branchline_training.heads import FusionHead, fuse_modalities
 
 
 def test_evidence_at_the_threshold_scores_one_half_on_part_map_and_modality() -> None:
     z = torch.tensor([[1.5, 3.0]])  # (n, m)
     evidence = rectify(z)
-    fused = float(fuse(evidence, dim=1))
+    fused = float(fuse_modalities(evidence))
     head = FusionHead(
         count=2, threshold=fused, map_threshold=fused, own_thresholds=evidence[0].tolist()
     )
@@ -20,4 +20,4 @@ def test_evidence_at_the_threshold_scores_one_half_on_part_map_and_modality() ->
     assert torch.allclose(score_map, torch.tensor(0.5))
     assert score_map.shape == (1, 64, 64)
     assert torch.allclose(modality_score, torch.tensor(0.5))
-    assert torch.allclose(weight, evidence.square() / evidence.square().sum())
+    assert torch.allclose(weight, evidence**4 / (evidence**4).sum())

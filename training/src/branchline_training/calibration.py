@@ -19,6 +19,10 @@ FloatArray = npt.NDArray[np.floating]
 
 MIN_PARTS = 8
 REVIEW, REJECT = 0.5, 0.7
+# Norms: views of one modality see much the same, so their evidence adds up (2). Of several
+# modalities the one that sees the flaw should decide, and the others' noise should not (4): on the
+# synthetic part, seed 1, at 40 % missing (sample), 2 gave 0.937 and 4 gave 0.943.
+CHANNEL_POWER, MODALITY_POWER = 2, 4
 METHOD = "cross-fitted good parts, Student-t prediction bound on log evidence"
 
 
@@ -45,9 +49,9 @@ def rectify(z: Tensor) -> Tensor:
     return F.softplus(z)
 
 
-def fuse(rectified: Tensor, dim: int) -> Tensor:
-    """Root of the sum of squares over the present modalities; absent ones are not in the sum."""
-    return (rectified.square().sum(dim=dim) + 1e-12).sqrt()
+def fuse(rectified: Tensor, dim: int, power: int = CHANNEL_POWER) -> Tensor:
+    """The ``power``-norm over what is present; what is absent is not in the sum."""
+    return ((rectified**power).sum(dim=dim) + 1e-12) ** (1.0 / power)
 
 
 def review_threshold(fused: FloatArray, target_false_call_rate: float) -> float:

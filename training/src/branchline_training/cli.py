@@ -30,11 +30,13 @@ from .evaluate import (
 )
 from .merge import export_single_files
 from .progress import Track, bars, silent
+from .run_folder import RunFolder
 from .runtime import BundleRuntime
 from .selection import DETECTORS
+from .student import METHOD_PARTS, StudentConfig
 from .subsets import Protocol
 from .synthesize import synthesize
-from .train import TrainConfig, train
+from .train import TrainConfig, bundle_name, train
 from .verify import verify
 
 EXPECTED_ERRORS = (BundleError, DatasetError, DecodeError, TooFewParts, OSError)
@@ -191,6 +193,35 @@ def _add_train(commands: Any) -> None:
         default="auto",
         help="auto compares them without labels, modality by modality",
     )
+    parser.add_argument(
+        "--student",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="use the distilled student's view: auto, where it adds to the others (default); "
+        "on, everywhere; off, and it is not trained",
+    )
+    parser.add_argument(
+        "--without",
+        type=_parts_of_method,
+        default=(),
+        metavar="PART,…",
+        help="leave parts of the student's training out, to measure what they are worth: "
+        + ", ".join(METHOD_PARTS),
+    )
+    parser.add_argument("--steps", type=_positive, default=120, help="of the student's training")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="of trunk and student; on CUDA the student trains in mixed precision",
+    )
+    parser.add_argument(
+        "--run-folder",
+        type=Path,
+        metavar="DIR",
+        help="config, losses, environment and finished stages, so that a run that was cut off goes "
+        "on where it stood (default: runs/NAME-VERSION)",
+    )
     parser.add_argument("--licence", default="not stated", help="of the bundle, for its manifest")
     parser.add_argument("--backbone", type=Path, help="EfficientNet-Lite0 weights (.pth)")
 
@@ -201,16 +232,23 @@ def _train(arguments: Arguments, track: Track) -> int:
         size=arguments.size,
         target_false_call_rate=arguments.target_false_call_rate,
         detector=arguments.detector,
+        student=arguments.student,
+        student_config=StudentConfig(
+            steps=arguments.steps, **{part: False for part in arguments.without}
+        ),
+        device=arguments.device,
         licence=arguments.licence,
         backbone=arguments.backbone,
     )
-    findings = train(arguments.data, arguments.modalities, arguments.out, config, track)
+    name, version = bundle_name(arguments.out)
+    run = RunFolder(arguments.run_folder or Path("runs") / f"{name}-{version}")
+    findings = train(arguments.data, arguments.modalities, arguments.out, config, track, run)
     manifest = read_manifest(arguments.out)
     size = sum(f.stat().st_size for f in arguments.out.rglob("*") if f.is_file())
     for finding in findings:
         print(f"note: {finding}")
     for modality, chosen in manifest["trainer"]["config"]["detectors"].items():
-        print(f"{modality}: {chosen['chosen']} detector")
+        print(f"{modality}: {' + '.join(chosen['chosen'])}")
     print(
         f"{arguments.out}: {len(manifest['branches'])} branches, {size / 1e6:.1f} MB, "
         f"content {content_hash(manifest)[:16]}"
@@ -313,6 +351,23 @@ def _export(arguments: Arguments, track: Track) -> int:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _parts_of_method(text: str) -> list[str]:
+    names = _names(text)
+    unknown = sorted(set(names) - set(METHOD_PARTS))
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f'"{unknown[0]}" is no part of the method; these are: {", ".join(METHOD_PARTS)}'
+        )
+    return names
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
 
 
 def _rate(text: str) -> float:

@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .calibration import Standard, rectify, squash
-from .evidence import Features, Smoothing
+from .calibration import Standard, fuse, rectify, squash
+from .evidence import Smoothing
 
 OUTPUTS = ("evidence", "evidence_map", "map")
 MIN_MAP_SIDE = 64
 
 
-class EvidenceEncoder(nn.Module):
-    """Raw signal (n, …) to three outputs.
-
-    ``evidence (n)``: the largest standardised distance; ``evidence_map (n, gh, gw)``: the same for
-    each place; ``map (n, h, w)``: that map on the 0…1 scale, 0.5 at this modality's own threshold.
-    """
+class Channel(nn.Module):
+    """One view with its detector: (picture, taps) to standardised distance (n, gh, gw)."""
 
     place_mean: Tensor
     standard: Tensor
-    threshold: Tensor
 
-    def __init__(self, features: Features, detector: nn.Module, place_mean: Tensor) -> None:
+    def __init__(
+        self, view: nn.Module, detector: nn.Module, place_mean: Tensor, standard: Standard
+    ) -> None:
         super().__init__()
-        self.features = features
+        self.view = view
         self.detector = detector
         self.smoothing = Smoothing()
         self.register_buffer("place_mean", place_mean)  # (gh, gw)
+        self.register_buffer("standard", torch.tensor([standard.mean, standard.sigma]))
+
+    def forward(self, picture: Tensor, taps: tuple[Tensor, ...]) -> Tensor:
+        """See the class."""
+        distance: Tensor = self.smoothing(self.detector(self.view(picture, taps)) / self.place_mean)
+        return (distance - self.standard[0]) / self.standard[1]
+
+
+class EvidenceEncoder(nn.Module):
+    """Raw signal (n, …) to three outputs.
+
+    ``evidence (n)``: the largest standardised evidence; ``evidence_map (n, gh, gw)``: the same for
+    each place, all channels fused; ``map (n, h, w)``: that map on the 0…1 scale, 0.5 at this
+    modality's own threshold.
+    """
+
+    standard: Tensor
+    threshold: Tensor
+
+    def __init__(self, frontend: nn.Module, trunk: nn.Module, channels: Sequence[Channel]) -> None:
+        super().__init__()
+        self.frontend = frontend
+        self.trunk = trunk
+        self.channels = nn.ModuleList(channels)
         self.register_buffer("standard", torch.tensor([0.0, 1.0]))
         self.register_buffer("threshold", torch.tensor(1.0))
 
@@ -42,9 +64,16 @@ class EvidenceEncoder(nn.Module):
 
     def forward(self, signal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
-        distance = self.detector(self.features(signal)) / self.place_mean  # (n, gh, gw)
-        z = (self.smoothing(distance) - self.standard[0]) / self.standard[1]
+        picture = self.frontend(signal)
+        taps = self.trunk(picture)
+        distance = fuse_channels([channel(picture, taps) for channel in self.channels])
+        z = (distance - self.standard[0]) / self.standard[1]
         return z.amax(dim=(1, 2)), z, squash(enlarge(rectify(z)), self.threshold)
+
+
+def fuse_channels(channels: Sequence[Tensor]) -> Tensor:
+    """Standardised maps (n, gh, gw) of several channels to one, place by place."""
+    return fuse(rectify(torch.stack(list(channels), dim=1)), dim=1)
 
 
 def enlarge(grid: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """How unlike the good parts each place of one modality looks: the per-modality evidence.
 
-Two detectors on frozen features, one of which is chosen per modality without labels
+Two detectors on what a view shows (:mod:`branchline_training.views`), chosen without labels
 (:mod:`branchline_training.selection`):
 
 - :class:`PositionGaussian`, a Gaussian per place (PaDiM: Defard et al., ICPR 2021), for parts that
@@ -15,37 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .backbone import EfficientNetLite0
 from .frontend import gaussian_kernel
 
 SMOOTHING_SIGMA = 0.6  # grid cells; 1.0 cost 0.8 points on the synthetic part
 SHRINKAGE = 0.01  # of each covariance towards the mean one
 RIDGE = 1e-3  # of the mean variance, on the diagonal
-
-
-class Features(nn.Module):
-    """Front end and frozen trunk: a raw signal to (n, 200, gh, gw) on the stride-8 grid.
-
-    Channels: stride 8 (40), stride 16 brought up (112), mean and maximum of stride 4 (24 each).
-    """
-
-    def __init__(self, frontend: nn.Module, trunk: EfficientNetLite0) -> None:
-        super().__init__()
-        self.frontend = frontend
-        self.trunk = trunk
-
-    def forward(self, signal: Tensor) -> Tensor:
-        """See the class."""
-        return self.describe(self.frontend(signal))
-
-    def describe(self, picture: Tensor) -> Tensor:
-        """A front end's picture (n, 3, h, w) to its features (n, 200, h / 8, w / 8)."""
-        stride4, stride8, stride16 = self.trunk(picture)
-        coarse = F.interpolate(
-            stride16, size=stride8.shape[2:], mode="bilinear", align_corners=False
-        )
-        fine = (F.avg_pool2d(stride4, 2), F.max_pool2d(stride4, 2))
-        return torch.cat((stride8, coarse, *fine), dim=1)
 
 
 class Projection(nn.Module):
@@ -59,12 +33,13 @@ class Projection(nn.Module):
         channels = features.shape[1]
         sigma, mean = torch.std_mean(features, dim=(0, 2, 3))
         generator = torch.Generator().manual_seed(seed)
-        basis = torch.linalg.qr(torch.randn(channels, dimensions, generator=generator)).Q
+        kept = min(dimensions, channels)
+        basis = torch.linalg.qr(torch.randn(channels, kept, generator=generator)).Q
         self.register_buffer("mean", mean)
         self.register_buffer("matrix", basis / sigma.clamp_min(1e-6)[:, None])  # (c, d)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(n, c, h, w) to (n, h, w, d)."""
+        """(n, c, h, w) to (n, h, w, d), d at most c."""
         return torch.matmul(features.permute(0, 2, 3, 1) - self.mean, self.matrix)
 
 
@@ -94,13 +69,16 @@ class PositionGaussian(nn.Module):
         # Sigma = L L^T, so |L^-1 r|^2 = r^T Sigma^-1 r.
         whitening = torch.linalg.inv(torch.linalg.cholesky(covariance))
         self.register_buffer("mean", mean)
-        self.register_buffer("whitening", whitening.mT.contiguous())
+        # Half precision halves the largest table of a bundle; its rounding, 5e-4 of a value, is
+        # below what float32 inversion of these covariances keeps.
+        self.register_buffer("whitening", whitening.mT.contiguous().half())
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class."""
         n, _, h, w = features.shape
         b = self.BLOCK
-        white = torch.matmul(self._blocks(self.projection(features) - self.mean), self.whitening)
+        residual = self._blocks(self.projection(features) - self.mean)
+        white = torch.matmul(residual, self.whitening.float())
         distance = torch.sqrt(white.square().sum(dim=3) + 1e-6)  # (h/b, w/b, n*b*b)
         grid = distance.reshape(h // b, w // b, n, b, b).permute(2, 0, 3, 1, 4)
         return grid.reshape(n, h, w)
@@ -132,7 +110,7 @@ class NearestNeighbour(nn.Module):
     def __init__(self, features: Tensor, seed: int) -> None:
         super().__init__()
         self.projection = Projection(features, self.DIMENSIONS, seed)
-        patches = self._patches(features).reshape(-1, self.DIMENSIONS)
+        patches = self._patches(features).flatten(0, 2)
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.randperm(len(patches), generator=generator)[: self.CANDIDATES]
         bank = k_centre(patches[chosen], self.BANK)

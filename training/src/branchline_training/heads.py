@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from .calibration import fuse, rectify, squash
+from .calibration import MODALITY_POWER, fuse, rectify, squash
 from .encoder import enlarge
 from .specs import ModalitySpec
 from .subsets import Subset, in_frame
@@ -43,14 +43,19 @@ class FusionHead(nn.Module):
         """See the class."""
         evidence = rectify(torch.stack(inputs[: self.count], dim=1))  # (n, m)
         maps = rectify(torch.stack(inputs[self.count :], dim=1))  # (n, f, gh, gw)
-        fused = fuse(evidence, dim=1)  # (n)
-        share = evidence.square() / fused.square()[:, None]
+        fused = fuse_modalities(evidence)  # (n)
+        share = (evidence / fused[:, None]) ** MODALITY_POWER
         return (
             squash(fused, self.threshold),
-            squash(enlarge(fuse(maps, dim=1)), self.map_threshold),
+            squash(enlarge(fuse_modalities(maps)), self.map_threshold),
             squash(evidence, self.own_thresholds),
             share / share.sum(dim=1, keepdim=True),
         )
+
+
+def fuse_modalities(rectified: Tensor) -> Tensor:
+    """(n, m, …) rectified evidence of the modalities present to (n, …)."""
+    return fuse(rectified, dim=1, power=MODALITY_POWER)
 
 
 def head_inputs(subset: Subset, specs: Mapping[str, ModalitySpec]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Chooses the detector of one modality without labels, and keeps its out-of-fold evidence.
+"""Chooses views and detectors of one modality without labels, and keeps their evidence.
 
 Each detector learns from four fifths of the good parts and judges the last fifth. Two questions:
 
@@ -8,6 +8,8 @@ Each detector learns from four fifths of the good parts and judges the last fift
   place showed 2.3 to 3.9. A detector that drifts is taken only if every other drifts more.
 - *Does it see defects?* Among the others, the one that best tells good parts from the same parts
   with pseudo-defects blended in (contiguous folds).
+
+A view's evidence joins that of others if it passes both questions.
 """
 
 from __future__ import annotations
@@ -19,11 +21,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .calibration import Standard, standard_of
+from .encoder import fuse_channels
 from .evidence import NearestNeighbour, PositionGaussian, Smoothing
 from .metrics import auroc
 
 FOLDS = 5
 MAX_DRIFT = 1.25
+# What a view must add to the pseudo-defect AUROC of those before it. The picture view sees what
+# the trunk cannot, and may lose within the noise of 180 parts (pseudo-defects on sound are found by
+# no detector). The student sees the trunk's own input and must show that it adds something.
+LEAST_GAIN = {"picture": -0.03, "student": 0.005}
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,19 @@ class Assessment:
     pseudo_auroc: float
     drift: float
     distance: Tensor  # (parts, gh, gw), smoothed, evened out, out of contiguous folds
+    damaged: Tensor  # the same of the parts with pseudo-defects
     place_mean: Tensor  # (gh, gw)
+
+    @property
+    def standard(self) -> Standard:
+        """Of the largest distance of good parts."""
+        return standard_of(self.distance.amax(dim=(1, 2)).double().numpy())
+
+    @property
+    def z(self) -> tuple[Tensor, Tensor]:
+        """Standardised distances of the good parts and of the damaged ones."""
+        mean, sigma = self.standard.mean, self.standard.sigma
+        return (self.distance - mean) / sigma, (self.damaged - mean) / sigma
 
 
 def choose_detector(
@@ -80,6 +100,37 @@ def choose_detector(
     return min(assessed, key=lambda a: a.drift), assessed
 
 
+def choose_views(by_view: Mapping[str, Assessment], student: str = "auto") -> list[str]:
+    """Which views' evidence is fused, of the best detector on each; the first is always taken.
+
+    ``student``: "on" takes its view whatever it adds.
+    """
+    first, *others = by_view
+    chosen = [first]
+    reached = by_view[first].pseudo_auroc
+    for name in others:
+        together = _pseudo_auroc([by_view[view] for view in (*chosen, name)])
+        gain = together - reached
+        wanted = name == "student" and student == "on"
+        if wanted or (by_view[name].drift <= MAX_DRIFT and gain >= LEAST_GAIN[name]):
+            chosen.append(name)
+            reached = together
+    return chosen
+
+
+def _pseudo_auroc(assessed: Sequence[Assessment]) -> float:
+    good, damaged = (fuse_channels(maps) for maps in zip(*(a.z for a in assessed), strict=True))
+    return _separation(good, damaged)
+
+
+def _separation(good: Tensor, damaged: Tensor) -> float:
+    """AUROC of damaged against good parts by the largest value of their maps (n, gh, gw)."""
+    peaks = torch.cat((good.amax(dim=(1, 2)), damaged.amax(dim=(1, 2))))
+    figure = auroc(peaks.double().numpy(), np.arange(len(peaks)) >= len(good))
+    assert figure is not None
+    return figure
+
+
 def build_detector(name: str, features: Tensor, seed: int) -> nn.Module:
     """The named detector, fitted on features (parts, c, gh, gw)."""
     return DETECTORS[name].build(features, seed)
@@ -100,11 +151,10 @@ def _assess(
     drift = float(_peaks(distance).mean() / _peaks(anywhere).mean())
     even_out = DETECTORS[name].even_out_places and pictures
     place_mean = distance.mean(dim=0) if even_out else torch.ones(distance.shape[1:])
-    smooth = Smoothing()(distance / place_mean)
-    peaks = torch.cat((smooth.amax(dim=(1, 2)), _peaks(distance_damaged / place_mean)))
-    pseudo = auroc(peaks.double().numpy(), np.arange(2 * parts) >= parts)
-    assert pseudo is not None
-    return Assessment(name, pseudo, drift, smooth, place_mean)
+    smooth = Smoothing()
+    good_map, damaged_map = smooth(distance / place_mean), smooth(distance_damaged / place_mean)
+    pseudo = _separation(good_map, damaged_map)
+    return Assessment(name, pseudo, drift, good_map, damaged_map, place_mean)
 
 
 def _others(fold: Tensor, parts: int) -> Tensor:

@@ -52,6 +52,11 @@ def in_frame(subset: Subset, specs: Mapping[str, ModalitySpec]) -> Subset:
     return tuple(m for m in subset if m == frame or m in specs[frame].registered_with)
 
 
+def frames_of(specs: Mapping[str, ModalitySpec]) -> list[Subset]:
+    """The modalities in groups that share their pixels; one that shares them with none, alone."""
+    return sorted({tuple(sorted((m, *spec.registered_with))) for m, spec in specs.items()})
+
+
 def draw_present(
     present: Subset, rate: float, protocol: Protocol, rng: np.random.Generator
 ) -> Subset:

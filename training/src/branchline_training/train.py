@@ -1,18 +1,17 @@
-"""From a folder of good parts to a bundle: features, detectors, calibration, branches, export."""
+"""From a folder of good parts to a bundle: describe, teach, detect, calibrate, export."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from . import calibration
-from .backbone import EfficientNetLite0, load_backbone
+from .backbone import load_backbone
 from .bundle import (
     Branch,
     BundleError,
@@ -22,24 +21,22 @@ from .bundle import (
     refuse_used,
     write_bundle,
 )
-from .calibration import TooFewParts, fuse, rectify, review_threshold, standard_of
+from .calibration import TooFewParts, rectify, review_threshold
 from .dataset import Part, count_present, fingerprint, read_specs, scan_train
 from .decode import decode
-from .encoder import OUTPUTS, EvidenceEncoder
-from .evidence import Features
-from .frontend import make_frontend
-from .heads import FusionHead, head_inputs
+from .describe import Description, describe
+from .encoder import OUTPUTS
+from .heads import FusionHead, fuse_modalities, head_inputs
+from .learn import LearnedModality, learn_modality
 from .modality_specs import NAME
 from .picture_size import fit_specs
 from .progress import Track
-from .pseudo_defects import add_pseudo_defects
-from .selection import DETECTORS, Assessment, build_detector, choose_detector
-from .specs import AudioSpec, ModalitySpec
-from .subsets import Subset, all_subsets, frame_of, in_frame
-
-Array = npt.NDArray[np.generic]
-
-FEATURE_BATCH = 8
+from .run_folder import RunFolder, unrecorded
+from .selection import DETECTORS
+from .specs import ModalitySpec
+from .student import Branch as StudentBranch
+from .student import Student, StudentConfig, teach
+from .subsets import Subset, all_subsets, frame_of, frames_of, in_frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +47,9 @@ class TrainConfig:
     size: int = 256  # longest side of a picture, pixels
     target_false_call_rate: float = 0.02
     detector: str = "auto"  # or a key of DETECTORS
+    student: str = "auto"  # "auto": where it adds something; "on": always; "off": not trained
+    student_config: StudentConfig = field(default_factory=StudentConfig)
+    device: str = "auto"  # of trunk and student: "auto", "cpu" or "cuda"
     licence: str = "not stated"
     backbone: Path | None = None
 
@@ -60,22 +60,21 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
-class LearnedModality:
-    """One modality after training, with its standardised out-of-fold evidence.
+class Learned:
+    """Everything that good parts taught, before a head is made."""
 
-    ``present (parts)`` says which parts carry it; ``z (parts, gh, gw)`` is NaN for the others.
-    """
-
-    encoder: EvidenceEncoder
-    detector: str
-    assessed: Sequence[Assessment]
-    present: npt.NDArray[np.bool_]
-    z: Tensor
-    golden: Array
+    specs: Mapping[str, ModalitySpec]
+    parts: Sequence[Part]
+    modalities: Mapping[str, LearnedModality]
 
 
 def train(
-    data: Path, modalities: Sequence[str] | None, out: Path, config: TrainConfig, track: Track
+    data: Path,
+    modalities: Sequence[str] | None,
+    out: Path,
+    config: TrainConfig,
+    track: Track,
+    run: RunFolder = unrecorded,
 ) -> list[str]:
     """Trains on ``data/train/good`` and writes the bundle ``out`` (…/NAME/VERSION).
 
@@ -84,15 +83,8 @@ def train(
     """
     name, version = bundle_name(out)
     refuse_used(out)  # before the minutes that training takes, not after
-    torch.manual_seed(config.seed)
-    specs = fit_specs(read_specs(data, modalities), config.size)
-    parts = scan_train(data, list(specs))
-    trunk = load_backbone(config.backbone)
-    with torch.no_grad():
-        learned = {
-            m: learn_modality(spec, parts, trunk, config, track) for m, spec in specs.items()
-        }
-        branches, findings = make_branches(learned, specs, config)
+    learned = learn(data, modalities, config, track, run)
+    branches, findings = make_branches(learned, config)
     write_bundle(
         out,
         BundleParts(
@@ -100,21 +92,106 @@ def train(
             version=version,
             licence=config.licence,
             seed=config.seed,
-            config=describe(config, learned),
+            config=describe_run(config, learned.modalities),
             data={
                 "name": data.resolve().name,
-                "counts": {"parts": len(parts), **count_present(parts)},
-                "fingerprint": fingerprint(parts),
+                "counts": {"parts": len(learned.parts), **count_present(learned.parts)},
+                "fingerprint": fingerprint(learned.parts),
                 "findings": findings,
             },
-            specs=specs,
-            encoders={m: Encoder(module=x.encoder, outputs=OUTPUTS) for m, x in learned.items()},
+            specs=learned.specs,
+            encoders={
+                m: Encoder(module=x.encoder, outputs=OUTPUTS) for m, x in learned.modalities.items()
+            },
             branches=branches,
-            golden={m: x.golden for m, x in learned.items()},
+            golden={m: x.golden for m, x in learned.modalities.items()},
         ),
         track,
     )
+    run.finish()
     return findings
+
+
+def learn(
+    data: Path,
+    modalities: Sequence[str] | None,
+    config: TrainConfig,
+    track: Track,
+    run: RunFolder = unrecorded,
+) -> Learned:
+    """All of training but heads and export: trunk features, student, detectors, standards."""
+    torch.manual_seed(config.seed)
+    specs = fit_specs(read_specs(data, modalities), config.size)
+    parts = scan_train(data, list(specs))
+    run.begin(config, fingerprint(parts))
+    descriptions = describe_all(specs, parts, config, track)
+    student = teach_student(descriptions, specs, config, track, run)
+    learned = {
+        m: run.stage(m, partial(learn_modality, x, _branch_of(student, x), config, track))
+        for m, x in descriptions.items()
+    }
+    return Learned(specs, parts, learned)
+
+
+def describe_all(
+    specs: Mapping[str, ModalitySpec], parts: Sequence[Part], config: TrainConfig, track: Track
+) -> dict[str, Description]:
+    """Decodes every file and runs the trunk over it. TooFewParts names a modality with too few."""
+    trunk = load_backbone(config.backbone).to(pick_device(config.device))
+    descriptions: dict[str, Description] = {}
+    for name, spec in specs.items():
+        owners = [part for part in parts if name in part.files]
+        if len(owners) < calibration.MIN_PARTS:
+            raise TooFewParts(
+                f"only {len(owners)} good parts carry {name}; "
+                f"{calibration.MIN_PARTS} at least are needed"
+            )
+        signals = [decode(part.files[name], spec) for part in track(owners, f"{name}: reading")]
+        present = np.array([name in part.files for part in parts])
+        descriptions[name] = describe(spec, signals, present, trunk, seed=config.seed, track=track)
+    return descriptions
+
+
+def teach_student(
+    descriptions: Mapping[str, Description],
+    specs: Mapping[str, ModalitySpec],
+    config: TrainConfig,
+    track: Track,
+    run: RunFolder = unrecorded,
+) -> Student | None:
+    """The student of all modalities; None where the config wants none."""
+    if config.student == "off":
+        return None
+    lessons = {m: d.lesson() for m, d in descriptions.items()}
+
+    def compute() -> tuple[Student, list[dict[str, float]]]:
+        return teach(
+            lessons,
+            frames_of(specs),
+            config.student_config,
+            seed=config.seed,
+            steps=track(range(config.student_config.steps), "student"),
+            device=pick_device(config.device),
+        )
+
+    student, losses = run.stage("student", compute)
+    run.losses(losses)
+    return student
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one. BundleError where CUDA is asked for and absent."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BundleError(
+            "--device cuda: this PyTorch sees no CUDA device; use --device cpu, or install a CUDA "
+            "build of PyTorch and its driver"
+        )
+    cuda = name == "cuda" or (name == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if cuda else "cpu")
+
+
+def _branch_of(student: Student | None, description: Description) -> StudentBranch | None:
+    return None if student is None else student.branch(description.spec.name)
 
 
 def bundle_name(out: Path) -> tuple[str, int]:
@@ -128,81 +205,33 @@ def bundle_name(out: Path) -> tuple[str, int]:
     return name, int(version)
 
 
-def learn_modality(
-    spec: ModalitySpec,
-    parts: Sequence[Part],
-    trunk: EfficientNetLite0,
-    config: TrainConfig,
-    track: Track,
-) -> LearnedModality:
-    """Features, the better detector and the standard of evidence of one modality."""
-    owners = [part for part in parts if spec.name in part.files]
-    if len(owners) < calibration.MIN_PARTS:
-        raise TooFewParts(
-            f"only {len(owners)} good parts carry {spec.name}; "
-            f"{calibration.MIN_PARTS} at least are needed"
-        )
-    signals = [
-        decode(part.files[spec.name], spec) for part in track(owners, f"{spec.name}: reading")
-    ]
-    features = Features(make_frontend(spec, signals), trunk)
-    good, damaged = _describe(features, signals, config.seed, track, spec.name)
-    choice, assessed = choose_detector(
-        good,
-        damaged,
-        candidates=config.candidates,
-        pictures=not isinstance(spec, AudioSpec),
-        seed=config.seed,
-        folds=lambda folds, name: track(folds, f"{spec.name}: {name}"),
-    )
-    detector = build_detector(choice.name, good, config.seed)
-    encoder = EvidenceEncoder(features, detector, choice.place_mean)
-
-    standard = standard_of(choice.distance.amax(dim=(1, 2)).double().numpy())
-    present = np.array([spec.name in part.files for part in parts])
-    known = (choice.distance - standard.mean) / standard.sigma
-    z = torch.full((len(parts), *known.shape[1:]), float("nan"))
-    z[torch.from_numpy(present)] = known
-    own = fuse(rectify(known.amax(dim=(1, 2)))[:, None], dim=1)
-    encoder.calibrate(
-        standard, review_threshold(own.double().numpy(), config.target_false_call_rate)
-    )
-    return LearnedModality(
-        encoder.eval(), choice.name, assessed, present, z, golden_signals(signals)
-    )
-
-
-def make_branches(
-    learned: Mapping[str, LearnedModality], specs: Mapping[str, ModalitySpec], config: TrainConfig
-) -> tuple[list[Branch], list[str]]:
+def make_branches(learned: Learned, config: TrainConfig) -> tuple[list[Branch], list[str]]:
     """A calibrated head for every subset that enough good parts carry; and what was left out."""
     branches: list[Branch] = []
     findings: list[str] = []
-    for subset in all_subsets(list(specs)):
+    for subset in all_subsets(list(learned.specs)):
         try:
-            branches.append(make_branch(subset, learned, specs, config))
+            branches.append(make_branch(subset, learned, config))
         except TooFewParts as error:
             findings.append(f"branch {branch_id(subset)} is left out: {error}")
     return branches, findings
 
 
-def make_branch(
-    subset: Subset,
-    learned: Mapping[str, LearnedModality],
-    specs: Mapping[str, ModalitySpec],
-    config: TrainConfig,
-) -> Branch:
+def make_branch(subset: Subset, learned: Learned, config: TrainConfig) -> Branch:
     """The head of one subset, calibrated on the good parts that carry all of it."""
-    together = torch.from_numpy(np.all([learned[m].present for m in subset], axis=0))
-    z = {m: learned[m].z[together] for m in subset}  # (n, gh, gw) each
+    specs, modalities = learned.specs, learned.modalities
+    together = torch.from_numpy(np.all([modalities[m].present for m in subset], axis=0))
+    z = {m: modalities[m].z[together] for m in subset}  # (n, gh, gw) each
     evidence = rectify(torch.stack([z[m].amax(dim=(1, 2)) for m in subset], dim=1))  # (n, m)
     maps = rectify(torch.stack([z[m] for m in in_frame(subset, specs)], dim=1))
     rate = config.target_false_call_rate
     head = FusionHead(
         count=len(subset),
-        threshold=review_threshold(fuse(evidence, dim=1).double().numpy(), rate),
-        map_threshold=review_threshold(fuse(maps, dim=1).amax(dim=(1, 2)).double().numpy(), rate),
-        own_thresholds=[float(learned[m].encoder.threshold) for m in subset],
+        threshold=review_threshold(fuse_modalities(evidence).double().numpy(), rate),
+        map_threshold=review_threshold(
+            fuse_modalities(maps).amax(dim=(1, 2)).double().numpy(), rate
+        ),
+        own_thresholds=[float(modalities[m].encoder.threshold) for m in subset],
     )
     return Branch(
         modalities=subset,
@@ -218,13 +247,7 @@ def make_branch(
     )
 
 
-def golden_signals(signals: Sequence[Array]) -> Array:
-    """Three inputs to compare runtimes on: two good parts, and one shifted until it is not."""
-    shifted = np.roll(signals[0], signals[0].shape[0] // 3, axis=0)
-    return np.stack((signals[0], signals[-1], shifted))
-
-
-def describe(config: TrainConfig, learned: Mapping[str, LearnedModality]) -> dict[str, object]:
+def describe_run(config: TrainConfig, learned: Mapping[str, LearnedModality]) -> dict[str, object]:
     """What the manifest says of the run: the choices made by hand, and those made by the data."""
     chosen = asdict(replace(config, backbone=None)) | {
         "backbone": "efficientnet-lite0" if config.backbone is None else config.backbone.name
@@ -232,25 +255,10 @@ def describe(config: TrainConfig, learned: Mapping[str, LearnedModality]) -> dic
     return chosen | {
         "detectors": {
             m: {
-                "chosen": x.detector,
-                "pseudoDefectAuroc": {a.name: round(a.pseudo_auroc, 4) for a in x.assessed},
-                "drift": {a.name: round(a.drift, 4) for a in x.assessed},
+                "chosen": x.chosen,
+                "pseudoDefectAuroc": {k: round(a.pseudo_auroc, 4) for k, a in x.assessed.items()},
+                "drift": {k: round(a.drift, 4) for k, a in x.assessed.items()},
             }
             for m, x in learned.items()
         }
     }
-
-
-def _describe(
-    features: Features, signals: Sequence[Array], seed: int, track: Track, name: str
-) -> tuple[Tensor, Tensor]:
-    """Features (parts, c, gh, gw) of the good parts, and of the same with pseudo-defects."""
-    good: list[Tensor] = []
-    damaged: list[Tensor] = []
-    starts = range(0, len(signals), FEATURE_BATCH)
-    for start in track(starts, f"{name}: features"):
-        batch = np.stack(signals[start : start + FEATURE_BATCH])
-        pictures = features.frontend(torch.from_numpy(batch))
-        good.append(features.describe(pictures))
-        damaged.append(features.describe(add_pseudo_defects(pictures, seed + start)))
-    return torch.cat(good), torch.cat(damaged)
