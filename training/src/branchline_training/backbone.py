@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 BATCH_NORM_EPSILON = 1e-3
+DEFAULT_BACKBONE = "efficientnet-lite0"
 
 
 @dataclass(frozen=True)

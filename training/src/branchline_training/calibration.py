@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import norm
 from scipy.stats import t as student_t
 from torch import Tensor
 from torch.nn import functional as F
@@ -70,6 +71,12 @@ def review_threshold(fused: FloatArray, target_false_call_rate: float) -> float:
     log = np.log(fused)
     quantile = float(student_t.ppf(1.0 - target_false_call_rate, n - 1))
     return float(np.exp(log.mean() + quantile * log.std(ddof=1) * np.sqrt(1.0 + 1.0 / n)))
+
+
+def prediction_factor(parts: int, rate: float) -> float:
+    """How many times further from the mean the bound lies than for infinitely many parts."""
+    bound = float(student_t.ppf(1.0 - rate, parts - 1)) * np.sqrt(1.0 + 1.0 / parts)
+    return float(bound / norm.ppf(1.0 - rate))
 
 
 def squash(evidence: Tensor, threshold: Tensor) -> Tensor:

@@ -17,23 +17,29 @@ from . import __version__
 from .bundle import BundleError, content_hash, read_manifest, write_manifest
 from .calibration import TooFewParts
 from .clips import cut_clips
-from .dataset import DatasetError
+from .dataset import DatasetError, read_specs
 from .decode_error import DecodeError
 from .evaluate import (
     encode_parts,
     evaluate_branches,
     evaluate_captures,
-    evaluate_missing,
     into_manifest,
     read_captures,
-    to_markdown,
 )
+from .examination import examine_test, examine_training
+from .examination.findings import exit_code
 from .merge import export_single_files
+from .picture_size import fit_specs
 from .progress import Track, bars, silent
+from .published import LAYOUTS, import_category
 from .run_folder import RunFolder
 from .runtime import BundleRuntime
 from .selection import DETECTORS
 from .student import METHOD_PARTS, StudentConfig
+from .study.methods import BASELINES, baselines, ours, single_figures
+from .study.missing_rates import Parts, missing_table, read_visible
+from .study.report import plot_missing, to_markdown
+from .study.retrained import open_workshop
 from .subsets import Protocol
 from .synthesize import synthesize
 from .train import TrainConfig, bundle_name, train
@@ -42,6 +48,10 @@ from .verify import verify
 EXPECTED_ERRORS = (BundleError, DatasetError, DecodeError, TooFewParts, OSError)
 Arguments = argparse.Namespace
 
+ONE_MODALITY = (
+    "one modality only: nothing can be missing, and no cross-modal gain can be had; the model is "
+    "an ordinary anomaly detector"
+)
 LAYOUT = """\
 DATA is a folder like this; files of one part carry the same ID, and a part may lack any modality:
 
@@ -80,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_synthesize(commands)
     _add_clips(commands)
+    _add_import(commands)
+    _add_doctor(commands)
     _add_train(commands)
     _add_evaluate(commands)
     _add_verify(commands)
@@ -168,6 +180,65 @@ def _clips(arguments: Arguments, track: Track) -> int:  # noqa: ARG001
     return 0
 
 
+def _add_import(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "import",
+        _import,
+        "Brings one category of a published data set into the layout that train reads.",
+        "branchline-train import mvtec_3d_ad/bagel data/bagel\n\ndocs/benchmarks.md lists the sets",
+    )
+    parser.add_argument("source", type=Path, metavar="CATEGORY", help="its folder, as published")
+    parser.add_argument("out", type=Path, metavar="OUT", help="an empty or new folder")
+    parser.add_argument("--layout", choices=("auto", *LAYOUTS), default="auto")
+
+
+def _import(arguments: Arguments, track: Track) -> int:
+    layout, count = import_category(arguments.source, arguments.out, arguments.layout, track)
+    print(f"{arguments.out}: {count} parts of {arguments.source.name} ({layout})")
+    if len(LAYOUTS[layout].modalities) == 1:
+        print(f"note: {ONE_MODALITY}")
+    print(f"next: branchline-train doctor {arguments.out}")
+    return 0
+
+
+def _add_doctor(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        _doctor,
+        "Examines a data set before training: pairing, copies, files that cannot be read, dead "
+        "sensors, registration, labels that the background alone tells, too few parts.",
+        "exit code: 0 nothing to do, 1 training cannot work, 2 figures may mislead\n\n" + LAYOUT,
+    )
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("--modalities", type=_names, help="e.g. rgb,depth (default: all)")
+    parser.add_argument("--target-false-call-rate", type=_rate, default=0.02)
+    parser.add_argument("--json", type=Path, help="write the findings here too")
+    parser.add_argument(
+        "--write", type=Path, metavar="BUNDLE", help="put the findings into its manifest"
+    )
+
+
+def _doctor(arguments: Arguments, track: Track) -> int:
+    rate = arguments.target_false_call_rate
+    specs = fit_specs(read_specs(arguments.data, arguments.modalities), 256)
+    findings, signals = examine_training(arguments.data, specs, rate, track)
+    if signals.parts:
+        findings += examine_test(arguments.data, specs, signals, rate, track)
+    for finding in findings:
+        print(f"{finding.severity}: {finding.sentence}")
+    if not findings:
+        print("nothing found")
+    said = [finding.to_json() for finding in findings]
+    _write_json(arguments.json, {"data": arguments.data.resolve().name, "findings": said})
+    if arguments.write:
+        manifest = read_manifest(arguments.write)
+        manifest["data"]["findings"] = [f"{f.severity}: {f.sentence}" for f in findings]
+        write_manifest(arguments.write, manifest)
+    return exit_code(findings)
+
+
 def _add_train(commands: Any) -> None:
     parser = _command(
         commands, "train", _train, "Learns from good parts and writes a bundle.", LAYOUT
@@ -247,6 +318,8 @@ def _train(arguments: Arguments, track: Track) -> int:
     size = sum(f.stat().st_size for f in arguments.out.rglob("*") if f.is_file())
     for finding in findings:
         print(f"note: {finding}")
+    if len(manifest["modalities"]) == 1:
+        print(f"note: {ONE_MODALITY}")
     for modality, chosen in manifest["trainer"]["config"]["detectors"].items():
         print(f"{modality}: {' + '.join(chosen['chosen'])}")
     print(
@@ -263,8 +336,22 @@ def _add_evaluate(commands: Any) -> None:
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
     parser.add_argument("data", type=Path, metavar="DATA")
-    parser.add_argument("--protocol", choices=get_args(Protocol), default="sample")
+    parser.add_argument(
+        "--protocol",
+        choices=(*get_args(Protocol), "all"),
+        default="sample",
+        help="how sensors fail. one: an incomplete capture lacks one modality; sample: it keeps a "
+        "random subset; bern: each modality is lost by itself",
+    )
     parser.add_argument("--rates", type=_rates, default="0,0.2,0.4,0.6", help="missing rates")
+    parser.add_argument(
+        "--baselines",
+        type=_baselines,
+        default=(),
+        metavar="KIND,…",
+        help=f"compare with others, trained now on DATA/train: {', '.join(BASELINES)}, or all. "
+        "Takes minutes",
+    )
     parser.add_argument("--seeds", type=int, default=20, help="draws at each rate")
     parser.add_argument("--seed", type=int, default=1, help="of the bootstrap intervals")
     parser.add_argument(
@@ -272,6 +359,9 @@ def _add_evaluate(commands: Any) -> None:
     )
     parser.add_argument("--json", type=Path, help="write the report here too")
     parser.add_argument("--markdown", type=Path, help="write the tables here too")
+    parser.add_argument(
+        "--plot", type=Path, help="draw AUROC over missing rate here (.svg or .png), by protocol"
+    )
     parser.add_argument("--write", action="store_true", help="put the figures into the manifest")
 
 
@@ -284,23 +374,45 @@ def _evaluate(arguments: Arguments, track: Track) -> int:
         auroc = report["imageAuroc"]
         print(f"{len(report['scores'])} captures, image AUROC {auroc and round(auroc, 4)}")
         return 0
+    parts = Parts([item.part.label for item in encoded], [item.present for item in encoded])
+    methods = [ours(runtime, encoded)]
+    if arguments.baselines:
+        if not parts.defective.any():
+            raise DatasetError(f"{arguments.data}/test has no defective parts to compare on")
+        workshop = open_workshop(
+            runtime.manifest, arguments.data, [item.part for item in encoded], track
+        )
+        methods += baselines(workshop, parts.defective, arguments.baselines, track)
+    several = len({m for present in parts.present for m in present}) > 1
     report = {
         "on": f"{arguments.data.resolve().name}, test split",
         "branches": evaluate_branches(runtime, encoded, seed=arguments.seed, track=track),
-        "missing": evaluate_missing(
-            runtime,
-            encoded,
-            protocol=arguments.protocol,
-            rates=arguments.rates,
-            seeds=arguments.seeds,
-        )
-        if len(runtime.manifest["modalities"]) > 1
-        else [],
+        "methods": {method.name: method.about for method in methods},
+        "missing": [
+            row
+            for protocol in (_protocols(arguments.protocol) if several else ())
+            for row in missing_table(
+                methods,
+                parts,
+                protocol=protocol,
+                rates=arguments.rates,
+                seeds=arguments.seeds,
+                seed=arguments.seed,
+                visible=read_visible(arguments.data),
+            )
+        ],
+        "singleModality": single_figures(methods, parts),
     }
+    if not several:
+        print(f"note: {ONE_MODALITY}")
     _write_json(arguments.json, report)
     text = to_markdown(report)
     if arguments.markdown:
         arguments.markdown.write_text(text, encoding="utf-8")
+    for protocol in _protocols(arguments.protocol) if arguments.plot else ():
+        rows = [row for row in report["missing"] if row["protocol"] == protocol]
+        name = f"{arguments.plot.stem}-{protocol}{arguments.plot.suffix}"
+        plot_missing(rows, arguments.plot.with_name(name), f"{report['on']}, protocol {protocol}")
     if arguments.write:
         manifest = read_manifest(arguments.bundle)
         into_manifest(manifest, report)
@@ -351,6 +463,20 @@ def _export(arguments: Arguments, track: Track) -> int:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _protocols(name: str) -> tuple[Protocol, ...]:
+    return tuple(p for p in get_args(Protocol) if name in (p, "all"))
+
+
+def _baselines(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    unknown = sorted(set(names) - {*BASELINES, "all"})
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f'"{unknown[0]}" is no kind of baseline; these are: {", ".join(BASELINES)}, all'
+        )
+    return BASELINES if "all" in names else tuple(names)
 
 
 def _parts_of_method(text: str) -> list[str]:

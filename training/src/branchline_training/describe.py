@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,11 +31,14 @@ class Pictures:
 
     def view(self, view: nn.Module) -> Tensor:
         """What a view shows of all of them, (k, c, gh, gw)."""
-        chunks = range(0, len(self.picture), BATCH)
+        return self.apply(view)
+
+    def apply(self, judge: Callable[[Tensor, tuple[Tensor, ...]], Tensor]) -> Tensor:
+        """Any function of picture and taps, batch by batch."""
         return torch.cat(
             [
-                view(self.picture[i : i + BATCH], tuple(tap[i : i + BATCH] for tap in self.taps))
-                for i in chunks
+                judge(self.picture[i : i + BATCH], tuple(tap[i : i + BATCH] for tap in self.taps))
+                for i in range(0, len(self.picture), BATCH)
             ]
         )
 
@@ -77,14 +80,12 @@ def describe(
 ) -> Description:
     """Fits the front end to decoded good ``signals`` and describes them."""
     frontend = make_frontend(spec, signals)
-    device = next(trunk.parameters()).device
     good: list[Pictures] = []
     damaged: list[Pictures] = []
     for start in track(range(0, len(signals), BATCH), f"{spec.name}: features"):
-        batch = torch.from_numpy(np.stack(signals[start : start + BATCH]))
-        picture = frontend(batch)
-        good.append(_look(picture, trunk, device))
-        damaged.append(_look(add_pseudo_defects(picture, seed + start), trunk, device))
+        picture = frontend(torch.from_numpy(np.stack(signals[start : start + BATCH])))
+        good.append(_look(picture, trunk))
+        damaged.append(_look(add_pseudo_defects(picture, seed + start), trunk))
     return Description(
         spec, frontend, _join(good), _join(damaged), present, golden_signals(signals)
     )
@@ -96,7 +97,19 @@ def golden_signals(signals: Sequence[Array]) -> Array:
     return np.stack((signals[0], signals[-1], shifted))
 
 
-def _look(picture: Tensor, trunk: EfficientNetLite0, device: torch.device) -> Pictures:
+@torch.no_grad()
+def describe_others(
+    description: Description, signals: Sequence[Array], trunk: EfficientNetLite0
+) -> Pictures:
+    """Other parts' decoded signals through the same front end and trunk."""
+    batches = (signals[start : start + BATCH] for start in range(0, len(signals), BATCH))
+    return _join(
+        [_look(description.frontend(torch.from_numpy(np.stack(b))), trunk) for b in batches]
+    )
+
+
+def _look(picture: Tensor, trunk: EfficientNetLite0) -> Pictures:
+    device = next(trunk.parameters()).device
     stride4, stride8, stride16 = (tap.cpu() for tap in trunk(picture.to(device)))
     return Pictures(picture, (stride4, stride8, stride16))
 

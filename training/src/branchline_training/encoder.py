@@ -62,12 +62,15 @@ class EvidenceEncoder(nn.Module):
         self.standard = torch.tensor([standard.mean, standard.sigma])
         self.threshold = torch.tensor(map_threshold)
 
+    def judge(self, picture: Tensor, taps: tuple[Tensor, ...]) -> Tensor:
+        """The evidence map (n, gh, gw) of pictures that were described before."""
+        distance = fuse_channels([channel(picture, taps) for channel in self.channels])
+        return (distance - self.standard[0]) / self.standard[1]
+
     def forward(self, signal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
         picture = self.frontend(signal)
-        taps = self.trunk(picture)
-        distance = fuse_channels([channel(picture, taps) for channel in self.channels])
-        z = (distance - self.standard[0]) / self.standard[1]
+        z = self.judge(picture, self.trunk(picture))
         return z.amax(dim=(1, 2)), z, squash(enlarge(rectify(z)), self.threshold)
 
 

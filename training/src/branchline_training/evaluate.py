@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.stats import binomtest
 
 from .bundle import branch_id, read_specs
 from .dataset import DatasetError, Part, load_mask, scan_test
@@ -22,7 +23,7 @@ from .metrics import auroc, confidence_interval, pixel_figures
 from .progress import Track
 from .runtime import Answer, BundleRuntime, FloatArray
 from .specs import AudioSpec, ModalitySpec
-from .subsets import Protocol, Subset, draw_present, frame_of
+from .subsets import Subset, frame_of
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -137,54 +138,10 @@ def evaluate_branches(
                 "interval95": interval,
                 "pixelAuroc": pixel,
                 "aupro": aupro,
-                "falseCallRate": float(np.mean([s >= review for s in good])) if good else None,
+                **_false_calls([s >= review for s in good]),
                 "byDefect": _by_defect(judged),
             }
         )
-    return rows
-
-
-def evaluate_missing(
-    runtime: BundleRuntime,
-    encoded: Sequence[EncodedPart],
-    *,
-    protocol: Protocol,
-    rates: Sequence[float],
-    seeds: int,
-) -> list[dict[str, Any]]:
-    """Image AUROC when sensors fail at each rate: mean and deviation over ``seeds`` draws.
-
-    Each capture is judged by the branch of exactly what is left of it.
-    """
-    known = {entry["id"] for entry in runtime.manifest["branches"]}
-    cache: dict[tuple[str, Subset], Judgement] = {}
-
-    def judged(item: EncodedPart, subset: Subset) -> Judgement:
-        key = (item.part.key, subset)
-        if key not in cache:
-            cache[key] = judge(runtime, item, subset)
-        return cache[key]
-
-    rows: list[dict[str, Any]] = []
-    for rate in rates:
-        figures: list[float] = []
-        for seed in range(seeds):
-            rng = np.random.default_rng([seed, round(rate * 1000)])
-            drawn = [(item, draw_present(item.present, rate, protocol, rng)) for item in encoded]
-            served = [(item, subset) for item, subset in drawn if branch_id(subset) in known]
-            figure = image_auroc([judged(item, subset) for item, subset in served])
-            if figure is not None:
-                figures.append(figure)
-        if figures:
-            rows.append(
-                {
-                    "protocol": protocol,
-                    "rate": rate,
-                    "imageAuroc": float(np.mean(figures)),
-                    "sd": float(np.std(figures)),
-                    "seeds": seeds,
-                }
-            )
     return rows
 
 
@@ -204,36 +161,20 @@ def into_manifest(manifest: dict[str, Any], report: Mapping[str, Any]) -> None:
     manifest["evaluation"] = dict(report)
 
 
-def to_markdown(report: Mapping[str, Any]) -> str:
-    """The report as two Markdown tables."""
-    lines = [
-        f"On {report['on']}. Intervals are 95 % bootstrap intervals over parts.",
-        "",
-        "| branch | image AUROC | 95 % | pixel AUROC | AUPRO | false calls | parts |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in report["branches"]:
-        interval = row["interval95"]
-        lines.append(
-            f"| {row['branch']} | {_figure(row['imageAuroc'])} | "
-            f"{'' if interval is None else f'{interval[0]:.3f}–{interval[1]:.3f}'} | "
-            f"{_figure(row['pixelAuroc'])} | {_figure(row['aupro'])} | "
-            f"{'–' if row['falseCallRate'] is None else format(row['falseCallRate'], '.1%')} | "
-            f"{row['n']['good']} + {row['n']['defective']} |"
-        )
-    if report["missing"]:
-        lines += ["", "| protocol | missing | image AUROC | sd | draws |", "|---|---|---|---|---|"]
-        lines += [
-            f"| {row['protocol']} | {row['rate']:.0%} | {row['imageAuroc']:.3f} | "
-            f"{row['sd']:.3f} | {row['seeds']} |"
-            for row in report["missing"]
-        ]
-    return "\n".join(lines) + "\n"
-
-
 def _scores(judged: Iterable[Judgement]) -> tuple[npt.NDArray[np.float64], BoolArray]:
     pairs = [(j.score, not j.part.is_good) for j in judged]
     return np.array([s for s, _ in pairs]), np.array([d for _, d in pairs], dtype=bool)
+
+
+def _false_calls(called: Sequence[bool]) -> dict[str, Any]:
+    """Rate, and its exact 95 % interval (Clopper & Pearson, Biometrika 1934)."""
+    if not called:
+        return {"falseCallRate": None, "falseCall95": None}
+    interval = binomtest(sum(called), len(called)).proportion_ci(0.95, method="exact")
+    return {
+        "falseCallRate": sum(called) / len(called),
+        "falseCall95": (float(interval.low), float(interval.high)),
+    }
 
 
 def _by_defect(judged: Sequence[Judgement]) -> dict[str, float | None]:
@@ -286,7 +227,3 @@ def _mask(
     else:
         mask = None
     return mask if mask is not None and mask.any() else None
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

@@ -41,6 +41,15 @@ class LearnedModality:
     golden: Array
 
 
+@dataclass(frozen=True)
+class Viewed:
+    """What one view shows and the best detector on it; ``assessed``: all that were tried."""
+
+    view: nn.Module
+    best: Assessment
+    assessed: Sequence[Assessment]
+
+
 @torch.no_grad()
 def learn_modality(
     description: Description, branch: Branch | None, config: TrainConfig, track: Track
@@ -49,16 +58,26 @@ def learn_modality(
 
     ``branch``: the student's branch of this modality, None to go without.
     """
-    views: dict[str, nn.Module] = {
-        "trunk": TrunkView(),
-        "picture": PictureView(sound=description.sound),
-    }
+    viewed = look(description, fixed_views(description), config, track)
     if branch is not None:
-        views["student"] = StudentView(branch)
-    best: dict[str, Assessment] = {}
-    assessed: dict[str, Assessment] = {}
+        viewed |= look(description, {"student": StudentView(branch)}, config, track)
+    chosen = choose_views({n: v.best for n, v in viewed.items()}, student=config.student)
+    return assemble(description, viewed, chosen, config)
+
+
+def fixed_views(description: Description) -> dict[str, nn.Module]:
+    """The views that need no training."""
+    return {"trunk": TrunkView(), "picture": PictureView(sound=description.sound)}
+
+
+@torch.no_grad()
+def look(
+    description: Description, views: Mapping[str, nn.Module], config: TrainConfig, track: Track
+) -> dict[str, Viewed]:
+    """Assesses the detectors on each of ``views``."""
+    viewed: dict[str, Viewed] = {}
     for name, view in views.items():
-        best[name], tried = choose_detector(
+        best, tried = choose_detector(
             description.good.view(view),
             description.damaged.view(view),
             candidates=config.candidates if name == "trunk" else ("gaussian",),
@@ -66,24 +85,39 @@ def learn_modality(
             seed=config.seed,
             folds=partial(_folds, track, f"{description.spec.name}: {name}"),
         )
-        assessed |= {f"{name}.{a.name}": a for a in tried}
-    chosen = choose_views(best, student=config.student)
+        viewed[name] = Viewed(view, best, tried)
+    return viewed
+
+
+@torch.no_grad()
+def assemble(
+    description: Description,
+    viewed: Mapping[str, Viewed],
+    chosen: Sequence[str],
+    config: TrainConfig,
+) -> LearnedModality:
+    """The encoder of the ``chosen`` views, each with its best detector fitted on all parts."""
     channels = [
         Channel(
-            views[name],
-            build_detector(best[name].name, description.good.view(views[name]), config.seed),
-            best[name].place_mean,
-            best[name].standard,
+            viewed[name].view,
+            build_detector(
+                viewed[name].best.name, description.good.view(viewed[name].view), config.seed
+            ),
+            viewed[name].best.place_mean,
+            viewed[name].best.standard,
         )
         for name in chosen
     ]
-    trunk = load_backbone(config.backbone)
-    encoder = EvidenceEncoder(description.frontend, trunk, channels)
-    distance = fuse_channels([best[name].z[0] for name in chosen])
+    encoder = EvidenceEncoder(description.frontend, load_backbone(config.backbone), channels)
+    distance = fuse_channels([viewed[name].best.z[0] for name in chosen])
     z = _calibrate(encoder, distance, description.present, config.target_false_call_rate)
-    names = [f"{name}.{best[name].name}" for name in chosen]
     return LearnedModality(
-        encoder.eval(), names, assessed, description.present, z, description.golden
+        encoder=encoder.eval(),
+        chosen=[f"{name}.{viewed[name].best.name}" for name in chosen],
+        assessed={f"{name}.{a.name}": a for name, v in viewed.items() for a in v.assessed},
+        present=description.present,
+        z=z,
+        golden=description.golden,
     )
 
 

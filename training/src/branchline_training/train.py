@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from . import calibration
-from .backbone import load_backbone
+from .backbone import DEFAULT_BACKBONE, load_backbone
 from .bundle import (
     Branch,
     BundleError,
@@ -22,10 +22,11 @@ from .bundle import (
     write_bundle,
 )
 from .calibration import TooFewParts, rectify, review_threshold
-from .dataset import Part, count_present, fingerprint, read_specs, scan_train
+from .dataset import DatasetError, Part, count_present, fingerprint, read_specs, scan_train
 from .decode import decode
 from .describe import Description, describe
 from .encoder import OUTPUTS
+from .examination import examine_training
 from .heads import FusionHead, fuse_modalities, head_inputs
 from .learn import LearnedModality, learn_modality
 from .modality_specs import NAME
@@ -83,8 +84,16 @@ def train(
     """
     name, version = bundle_name(out)
     refuse_used(out)  # before the minutes that training takes, not after
+    examined, _ = examine_training(
+        data, _specs(data, modalities, config), config.target_false_call_rate, track
+    )
+    for finding in examined:
+        if finding.severity == "error":
+            raise DatasetError(finding.sentence)
     learned = learn(data, modalities, config, track, run)
-    branches, findings = make_branches(learned, config)
+    branches, left_out = make_branches(learned, config)
+    findings = [finding.sentence for finding in examined if finding.check != "calibration"]
+    findings += left_out
     write_bundle(
         out,
         BundleParts(
@@ -121,7 +130,7 @@ def learn(
 ) -> Learned:
     """All of training but heads and export: trunk features, student, detectors, standards."""
     torch.manual_seed(config.seed)
-    specs = fit_specs(read_specs(data, modalities), config.size)
+    specs = _specs(data, modalities, config)
     parts = scan_train(data, list(specs))
     run.begin(config, fingerprint(parts))
     descriptions = describe_all(specs, parts, config, track)
@@ -131,6 +140,12 @@ def learn(
         for m, x in descriptions.items()
     }
     return Learned(specs, parts, learned)
+
+
+def _specs(
+    data: Path, modalities: Sequence[str] | None, config: TrainConfig
+) -> dict[str, ModalitySpec]:
+    return fit_specs(read_specs(data, modalities), config.size)
 
 
 def describe_all(
@@ -250,7 +265,7 @@ def make_branch(subset: Subset, learned: Learned, config: TrainConfig) -> Branch
 def describe_run(config: TrainConfig, learned: Mapping[str, LearnedModality]) -> dict[str, object]:
     """What the manifest says of the run: the choices made by hand, and those made by the data."""
     chosen = asdict(replace(config, backbone=None)) | {
-        "backbone": "efficientnet-lite0" if config.backbone is None else config.backbone.name
+        "backbone": DEFAULT_BACKBONE if config.backbone is None else config.backbone.name
     }
     return chosen | {
         "detectors": {

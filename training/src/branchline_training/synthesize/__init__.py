@@ -45,6 +45,16 @@ MODALITIES = {
     "acoustic": {"kind": "audio", "seconds": SECONDS},
 }
 
+# What the generator puts into each sensor's signal, faint traces included.
+VISIBLE = {
+    "stain": ["rgb"],
+    "dent": ["depth", "rgb"],
+    "void": ["acoustic", "thermal"],
+    "crack": ["acoustic", "rgb", "thermal"],
+    "missing_feature": ["acoustic", "depth", "rgb", "thermal"],
+    "loose_insert": ["acoustic"],
+}
+
 ABOUT = """# A synthetic bracket under four sensors
 
 No camera took these pictures: `branchline-train synthesize` drew them, and whoever runs it may use
@@ -71,7 +81,7 @@ no mask.
 | dent | depth, a little rgb |
 | void | thermal, acoustic |
 | crack | thermal, acoustic, faintly rgb |
-| missing_feature | rgb, depth; thermal and acoustic hardly |
+| missing_feature | rgb, depth, thermal, acoustic |
 | loose_insert | acoustic |
 """
 
@@ -107,6 +117,8 @@ def synthesize(
         seconds=SECONDS,
     )
     (out / "README.md").write_text(about)
+    (out / "test").mkdir()
+    (out / "test" / "visible.json").write_text(json.dumps(VISIBLE, indent=2) + "\n")
     total = train + test_good + test_per_kind * len(FLAWS)
     plan = _plan(train, test_good, test_per_kind)
     for done, (stream, split, label, number) in enumerate(plan, start=1):

@@ -115,7 +115,7 @@ def crack(at: Coordinates, rng: np.random.Generator) -> Flaw:
 
 
 def missing_feature(at: Coordinates, rng: np.random.Generator) -> Flaw:
-    """A cut that was forgotten: colour and depth see it, the others hardly."""
+    """A cut that was forgotten: to be seen, and more metal rings higher and warms otherwise."""
     name = str(rng.choice(FORGETTABLE))
     footprint = outlines(at.u, at.v, NOMINAL)[name.replace("bolt", "counterbore")] < 0.3
     return Flaw(
