@@ -9,7 +9,7 @@ export const HELP = `Evaluates a bundle through the wire: sends a labelled folde
 
   --data DIR       the folder: DIR/test/<label>/<modality>/ID.ext, label "good" for good parts,
                    anything else for defective ones; files of one part carry the same ID
-  --bundle DIR     the bundle, models/<name>/<version>     (default models/demo-part/1)
+  --bundle DIR     the bundle, models/<name>/<version>     (default models/demo-part/2)
   --url URL        a service that runs this bundle; without it one is started for the evaluation
   --missing RATE   lose modalities at this rate, 0 to 1    (default 0: send all there are)
   --protocol NAME  how they are lost                       (default sample)
@@ -50,7 +50,7 @@ export class UsageError extends Error {
 const TEXT = { type: 'string' } as const;
 const OPTIONS = {
   data: TEXT,
-  bundle: { ...TEXT, default: 'models/demo-part/1' },
+  bundle: { ...TEXT, default: 'models/demo-part/2' },
   url: TEXT,
   missing: { ...TEXT, default: '0' },
   protocol: { ...TEXT, default: 'sample' },

@@ -158,7 +158,18 @@ def into_manifest(manifest: dict[str, Any], report: Mapping[str, Any]) -> None:
         entry["metrics"] = {key: row[key] for key in ("imageAuroc", "pixelAuroc", "aupro")} | {
             "on": report["on"]
         }
-    manifest["evaluation"] = dict(report)
+    manifest["evaluation"] = _rounded(dict(report))
+
+
+def _rounded(value: Any) -> Any:
+    """Figures to four decimals: more says nothing, and the manifest is read by people too."""
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value
 
 
 def _scores(judged: Iterable[Judgement]) -> tuple[npt.NDArray[np.float64], BoolArray]:
