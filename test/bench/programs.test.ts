@@ -97,7 +97,10 @@ describe('demo', () => {
     const bundle = dirname(samples());
     await cp(TINY, bundle, { recursive: true });
     const manifest = JSON.parse(await readFile(join(bundle, 'manifest.json'), 'utf8'));
-    await writeFile(join(bundle, 'manifest.json'), JSON.stringify({ ...manifest, name: 'demo-part', version: 2 }));
+    await writeFile(
+      join(bundle, 'manifest.json'),
+      JSON.stringify({ ...manifest, name: 'demo-part', version: 2 }),
+    );
     await putPicture(join(samples(), '001', 'rgb.png'), 1);
     await writeFile(join(samples(), '001', 'depth.png'), '');
     const files = { rgb: '001/rgb.png', depth: '001/depth.png' };
