@@ -54,6 +54,20 @@ def test_rows_hold_each_method_against_the_first_on_the_same_resamples() -> None
     assert by["sharp", 0.4]["imageAuroc"] < 1.0
 
 
+def test_a_rate_at_which_no_branch_serves_what_is_left_has_no_row() -> None:
+    only_both = Method("only both", "", {BOTH: TRUTH})
+    rows = missing_table([only_both, SHARP], PARTS, protocol="one", rates=[0, 1.0], seeds=2, seed=1)
+    assert {row["rate"] for row in rows} == {0}
+
+
+def test_resamples_without_a_judged_part_leave_the_interval_finite() -> None:
+    bare = Parts(["good", "good", "bad", "bad"], [BOTH, ("a",), BOTH, ("a",)])
+    only_both = Method("only both", "", {BOTH: np.array([0.1, np.nan, 0.9, np.nan])})
+    (row,) = missing_table([only_both], bare, protocol="one", rates=[0], seeds=1, seed=1)
+    assert row["interval95"] == (1.0, 1.0)
+    assert row["behind95"] == (0.0, 0.0)
+
+
 def test_a_method_against_itself_is_not_behind() -> None:
     rows = missing_table([SHARP, SHARP], PARTS, protocol="bern", rates=[0.4], seeds=5, seed=1)
     assert rows[1]["behind95"] == (0.0, 0.0)

@@ -92,7 +92,8 @@ def missing_table(
     ``imageAuroc``: mean over draws; ``sd``: over draws; ``interval95``: bootstrap over parts, good
     and defective each resampled by themselves, of the mean over all draws; ``behind``: first
     method minus this one on the same resamples, with ``behind95``; ``ceiling`` (only with
-    ``visible``): see :func:`ceiling`. Rates at which one class is absent are left out.
+    ``visible``): see :func:`ceiling`. Left out are rates at which no good part can be compared with
+    a defective one: a class is absent, or no branch was trained for what is left.
     """
     defective = parts.defective
     if not methods or not defective.any() or defective.all():
@@ -106,9 +107,12 @@ def missing_table(
         reference: FloatArray | None = None
         for method in methods:
             wins, pairs, figures = _wins(method, states, defective)
-            resampled = np.einsum("rb,bg,rg->r", bad, wins, good) / np.einsum(
-                "rb,bg,rg->r", bad, pairs, good
-            )
+            if not pairs.any():
+                continue
+            compared = np.einsum("rb,bg,rg->r", bad, pairs, good)
+            won = np.einsum("rb,bg,rg->r", bad, wins, good)
+            # A resample may hold none of the few parts that were judged: it says nothing.
+            resampled = np.divide(won, compared, out=np.full_like(won, np.nan), where=compared > 0)
             figure = float(wins.sum() / pairs.sum())
             if reference is None:
                 reference, first = resampled, figure
@@ -175,5 +179,5 @@ def _resamples(defective: BoolArray, seed: int) -> tuple[FloatArray, FloatArray]
 
 
 def _interval(values: FloatArray) -> tuple[float, float]:
-    low, high = np.quantile(values, (0.025, 0.975))
+    low, high = np.nanquantile(values, (0.025, 0.975))
     return float(low), float(high)
