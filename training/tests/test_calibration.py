@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from branchline_training.calibration import (
+    HALF_WAY,
     MIN_PARTS,
     TooFewParts,
     fuse,
+    grade,
     rectify,
-    review_threshold,
-    squash,
+    review_limit,
     standard_of,
 )
 
@@ -20,7 +21,7 @@ def test_new_good_parts_exceed_the_threshold_at_the_promised_rate(parts: int, ra
     rng = np.random.default_rng(parts)
     trials = 4000
     exceeded = [
-        np.exp(rng.normal(0.3, 0.5)) > review_threshold(np.exp(rng.normal(0.3, 0.5, parts)), rate)
+        rng.normal(0.3, 0.5) > review_limit(rng.normal(0.3, 0.5, parts), rate).threshold
         for _ in range(trials)
     ]
     spread = np.sqrt(rate * (1 - rate) / trials)
@@ -29,19 +30,25 @@ def test_new_good_parts_exceed_the_threshold_at_the_promised_rate(parts: int, ra
 
 def test_the_bound_is_the_one_tabled_for_one_new_value() -> None:
     """Of a normal sample of 10, 95 %: mean + 1.923 s (t of 1.833 times the root of 1.1)."""
-    log = np.linspace(-1, 1, 10)
-    log = log / log.std(ddof=1)
-    assert np.log(review_threshold(np.exp(log), 0.05)) == pytest.approx(1.923, abs=1e-3)
+    values = np.linspace(-1, 1, 10)
+    values = 3.0 + values / values.std(ddof=1)
+    limit = review_limit(values, 0.05)
+    assert limit.threshold == pytest.approx(3.0 + 1.923, abs=1e-3)
+    assert limit.spread == pytest.approx(1.0)
 
 
 def test_the_same_evidence_from_fewer_parts_gives_a_higher_threshold() -> None:
-    few = np.exp(np.linspace(-1, 1, 10))
-    assert review_threshold(few, 0.02) > review_threshold(np.repeat(few, 10), 0.02)
+    few = np.linspace(1, 3, 10)
+    assert review_limit(few, 0.02).threshold > review_limit(np.repeat(few, 10), 0.02).threshold
+
+
+def test_equal_good_parts_still_give_a_spread_to_divide_by() -> None:
+    assert review_limit(np.ones(MIN_PARTS), 0.02).spread > 0
 
 
 def test_too_few_parts_are_refused_by_number() -> None:
     with pytest.raises(TooFewParts, match=f"only {MIN_PARTS - 1} good parts"):
-        review_threshold(np.ones(MIN_PARTS - 1), 0.02)
+        review_limit(np.ones(MIN_PARTS - 1), 0.02)
 
 
 def test_parts_without_the_modality_do_not_count() -> None:
@@ -49,12 +56,19 @@ def test_parts_without_the_modality_do_not_count() -> None:
     assert (standard.mean, standard.sigma) == pytest.approx((3.0, 2.0))
 
 
-def test_squash_is_half_at_the_threshold_and_never_saturates() -> None:
-    evidence = torch.tensor([0.5, 2.0, 1e3, 1e5])
-    score = squash(evidence, torch.tensor(2.0))
-    assert score[1] == 0.5
+def test_a_grade_is_half_at_the_threshold_and_never_saturates() -> None:
+    evidence = torch.tensor([0.0, 0.5, 2.0, 1e3, 1e5])
+    score = grade(evidence, torch.tensor(2.0), torch.tensor(0.5))
+    assert score[2] == 0.5
     assert torch.all(score.diff() > 0)
+    assert score[0] > 0
     assert score[-1] < 1
+
+
+def test_a_grade_counts_deviations_whatever_the_branch() -> None:
+    narrow = grade(torch.tensor(3.0), torch.tensor(2.0), torch.tensor(0.25))
+    wide = grade(torch.tensor(14.0), torch.tensor(10.0), torch.tensor(1.0))
+    assert float(narrow) == float(wide) == 0.5 + 0.5 * HALF_WAY / (2 * HALF_WAY)
 
 
 def test_fusing_one_modality_changes_nothing() -> None:

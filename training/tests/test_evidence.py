@@ -19,6 +19,7 @@ from branchline_training.selection import (
     _separation,
     choose_detector,
     choose_views,
+    place_share,
 )
 
 PARTS, CHANNELS, SIDE = 24, 200, 8
@@ -129,8 +130,12 @@ def test_a_detector_that_does_not_hold_in_the_next_session_is_not_taken() -> Non
     assert choice.name == "neighbour"
 
 
-def assessment(name: str, good: torch.Tensor, damaged: torch.Tensor, drift: float) -> Assessment:
-    return Assessment(name, _separation(good, damaged), drift, good, damaged, torch.ones(4, 4))
+def assessment(
+    name: str, good: torch.Tensor, damaged: torch.Tensor, drift: float, *, posed: bool = True
+) -> Assessment:
+    return Assessment(
+        name, _separation(good, damaged), drift, good, damaged, torch.ones(4, 4), posed=posed
+    )
 
 
 def test_a_view_joins_if_it_adds_to_the_others_and_holds() -> None:
@@ -147,3 +152,19 @@ def test_a_view_joins_if_it_adds_to_the_others_and_holds() -> None:
     assert choose_views({"trunk": trunk, "student": blind}, student="on") == ["trunk", "student"]
     drifting = assessment("gaussian", good[1], damaged[1], MAX_DRIFT + 0.1)
     assert choose_views({"trunk": trunk, "picture": drifting}) == ["trunk"]
+    lying_anyhow = assessment("gaussian", good[1], damaged[1], 1.0, posed=False)
+    assert choose_views({"trunk": trunk, "picture": lying_anyhow}) == ["trunk"]
+
+
+def test_parts_in_one_pose_share_what_each_place_shows_and_rolled_ones_do_not() -> None:
+    generator = torch.Generator().manual_seed(0)
+    motif = 4 * torch.randn(CHANNELS, SIDE, SIDE, generator=generator)
+    noise = 0.3 * torch.randn(40, CHANNELS, SIDE, SIDE, generator=generator)
+    poses = torch.randint(SIDE, (40, 2), generator=generator).tolist()
+    rolled = torch.stack([torch.roll(motif, pose, dims=(1, 2)) for pose in poses])
+    posed, anyhow = motif + noise, rolled + noise
+    assert place_share(posed) > 0.95
+    assert place_share(anyhow) < 0.2
+    for parts, expected in ((posed, True), (anyhow, False)):
+        _, (assessed, *_) = choose(parts, parts + 1)
+        assert assessed.posed is expected

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from branchline_training.calibration import rectify
+from branchline_training.calibration import Limit, rectify
 from branchline_training.heads import FusionHead, fuse_modalities
 
 
@@ -12,7 +12,9 @@ def test_evidence_at_the_threshold_scores_one_half_on_part_map_and_modality() ->
     evidence = rectify(z)
     fused = float(fuse_modalities(evidence))
     head = FusionHead(
-        count=2, threshold=fused, map_threshold=fused, own_thresholds=evidence[0].tolist()
+        limit=Limit(fused, 2.0),
+        map_limit=Limit(fused, 0.5),
+        own_limits=[Limit(float(e) ** 2, 1.0) for e in evidence[0]],
     )
     maps = [torch.full((1, 8, 8), float(value)) for value in z[0]]
     score, score_map, modality_score, weight = head(z[:, 0], z[:, 1], *maps)

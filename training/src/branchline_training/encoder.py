@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .calibration import Standard, fuse, rectify, squash
+from .calibration import Limit, Standard, fuse, grade, rectify
 from .evidence import Smoothing
 
 OUTPUTS = ("evidence", "evidence_map", "map")
@@ -47,7 +47,7 @@ class EvidenceEncoder(nn.Module):
     """
 
     standard: Tensor
-    threshold: Tensor
+    limit: Tensor
 
     def __init__(self, frontend: nn.Module, trunk: nn.Module, channels: Sequence[Channel]) -> None:
         super().__init__()
@@ -55,12 +55,12 @@ class EvidenceEncoder(nn.Module):
         self.trunk = trunk
         self.channels = nn.ModuleList(channels)
         self.register_buffer("standard", torch.tensor([0.0, 1.0]))
-        self.register_buffer("threshold", torch.tensor(1.0))
+        self.register_buffer("limit", torch.tensor([1.0, 1.0]))
 
-    def calibrate(self, standard: Standard, map_threshold: float) -> None:
+    def calibrate(self, standard: Standard, limit: Limit) -> None:
         """Sets what out-of-fold good parts taught."""
         self.standard = torch.tensor([standard.mean, standard.sigma])
-        self.threshold = torch.tensor(map_threshold)
+        self.limit = torch.tensor([limit.threshold, limit.spread])
 
     def judge(self, picture: Tensor, taps: tuple[Tensor, ...]) -> Tensor:
         """The evidence map (n, gh, gw) of pictures that were described before."""
@@ -71,7 +71,8 @@ class EvidenceEncoder(nn.Module):
         """See the class."""
         picture = self.frontend(signal)
         z = self.judge(picture, self.trunk(picture))
-        return z.amax(dim=(1, 2)), z, squash(enlarge(rectify(z)), self.threshold)
+        heat = grade(enlarge(rectify(z).square()), self.limit[0], self.limit[1])
+        return z.amax(dim=(1, 2)), z, heat
 
 
 def fuse_channels(channels: Sequence[Tensor]) -> Tensor:

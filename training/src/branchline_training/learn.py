@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .backbone import load_backbone
-from .calibration import fuse, rectify, review_threshold, standard_of
+from .calibration import rectify, review_limit, standard_of
 from .describe import Array, Description
 from .encoder import Channel, EvidenceEncoder, fuse_channels
 from .progress import Track
@@ -129,8 +129,8 @@ def _calibrate(
     known = (distance - standard.mean) / standard.sigma
     z = torch.full((len(present), *known.shape[1:]), float("nan"))
     z[torch.from_numpy(present)] = known
-    own = fuse(rectify(known.amax(dim=(1, 2)))[:, None], dim=1)
-    encoder.calibrate(standard, review_threshold(own.double().numpy(), rate))
+    own = rectify(known.amax(dim=(1, 2))).square()
+    encoder.calibrate(standard, review_limit(own.double().numpy(), rate))
     return z
 
 

@@ -21,7 +21,7 @@ from .bundle import (
     refuse_used,
     write_bundle,
 )
-from .calibration import TooFewParts, rectify, review_threshold
+from .calibration import Limit, TooFewParts, rectify, review_limit
 from .dataset import DatasetError, Part, count_present, fingerprint, read_specs, scan_train
 from .decode import decode
 from .describe import Description, describe
@@ -241,12 +241,9 @@ def make_branch(subset: Subset, learned: Learned, config: TrainConfig) -> Branch
     maps = rectify(torch.stack([z[m] for m in in_frame(subset, specs)], dim=1))
     rate = config.target_false_call_rate
     head = FusionHead(
-        count=len(subset),
-        threshold=review_threshold(fuse_modalities(evidence).double().numpy(), rate),
-        map_threshold=review_threshold(
-            fuse_modalities(maps).amax(dim=(1, 2)).double().numpy(), rate
-        ),
-        own_thresholds=[float(modalities[m].encoder.threshold) for m in subset],
+        limit=review_limit(fuse_modalities(evidence).double().numpy(), rate),
+        map_limit=review_limit(fuse_modalities(maps).amax(dim=(1, 2)).double().numpy(), rate),
+        own_limits=[Limit(*modalities[m].encoder.limit.tolist()) for m in subset],
     )
     return Branch(
         modalities=subset,

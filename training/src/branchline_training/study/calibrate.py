@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..calibration import rectify, review_threshold, standard_of
+from ..calibration import grade, rectify, review_limit
 from ..heads import fuse_modalities
 from ..subsets import Subset, all_subsets
 
@@ -49,16 +49,12 @@ def scores_of(
 def finish(
     good: FloatArray, test: FloatArray, *, calibrated: bool, rate: float = 0.02
 ) -> FloatArray:
-    """Test scores of one subset: e / (e + t) where evidence is positive, z where it may be 0.
-
-    A bound on log evidence, as ours, needs positive values; z on good parts does not.
-    """
+    """Test scores of one subset: deviations of good parts above the threshold, brought to 0…1."""
     if not calibrated:
         return test
-    known = good[~np.isnan(good)]
-    if known.min() > 0:
-        threshold = review_threshold(known, rate)
-        return test / (test + threshold)
-    standard = standard_of(known)
-    z: FloatArray = (test - standard.mean) / standard.sigma
-    return z
+    limit = review_limit(good[~np.isnan(good)], rate)
+    threshold, spread = (
+        torch.tensor(x, dtype=torch.double) for x in (limit.threshold, limit.spread)
+    )
+    graded: FloatArray = grade(torch.from_numpy(test).double(), threshold, spread).numpy()
+    return graded

@@ -59,7 +59,7 @@ class Workshop:
     def assemble(self, viewed: Mapping[str, Mapping[str, Viewed]], chosen: Sequence[str]) -> Learnt:
         """Encoders of the ``chosen`` views, and what they say of the test parts."""
         learned = {
-            m: assemble(description, viewed[m], chosen, self.config)
+            m: assemble(description, viewed[m], usable(viewed[m], chosen), self.config)
             for m, description in self.descriptions.items()
         }
         return Learnt(learned, {m: self.judge(m, x) for m, x in learned.items()})
@@ -108,6 +108,11 @@ class Learnt:
     def test(self) -> Evidence:
         """Of the test parts."""
         return {m: x.amax(dim=(1, 2)) for m, x in self.maps.items()}
+
+
+def usable(viewed: Mapping[str, Viewed], chosen: Sequence[str]) -> list[str]:
+    """``chosen`` without a picture view that training would not take: see selection."""
+    return [name for name in chosen if name != "picture" or viewed[name].best.posed]
 
 
 def blank_signal(spec: ModalitySpec) -> npt.NDArray[np.generic]:
