@@ -1,5 +1,6 @@
 // The composition root: opens the rooms in the order a capture passes them, closes them in reverse.
 import type { FastifyInstance } from 'fastify';
+import { openBudget } from './app/budget.js';
 import { openInference } from './app/inference.js';
 import { createReadiness } from './app/readiness.js';
 import { openStorage } from './app/storage.js';
@@ -54,6 +55,8 @@ async function openRooms(
   const models = new ModelRegistry(await Promise.all(folders.map(openBundle)), config.defaultModel);
   const recipes = config.recipesFile ? await loadRecipes(config.recipesFile, models) : new Recipes({});
 
+  const budget = openBudget(config, models.bundles, metrics);
+
   const storage = await openStorage(config, log);
   closers.push(() => storage.close());
 
@@ -87,6 +90,7 @@ async function openRooms(
         nowMs: () => performance.now(),
         onInspected: metrics.inspected,
       }),
+      budget,
       admit: () => inference.scheduler.assertRoom(),
       store: storage.store,
       models,

@@ -1,5 +1,5 @@
 // The configuration: the only reader of process.env, checked once, then frozen.
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { z } from 'zod';
 import type { GateLimits } from './modality/gate.js';
 
@@ -29,6 +29,8 @@ const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
 
 const cores = availableParallelism();
 const MIB = 1024 * 1024;
+/** Of the machine, or of the container where its limit is lower. */
+const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 
 const environment = z.object({
   HOST: text.default('127.0.0.1'),
@@ -47,6 +49,8 @@ const environment = z.object({
   WORKERS: integer(1, 1024).optional(),
   QUEUE_LIMIT: integer(1, 1_000_000).default(64),
   BODY_LIMIT_BYTES: integer(1024, 2048 * MIB).default(32 * MIB),
+  BODY_STALL_MS: integer(1, 60_000).default(5000),
+  IN_FLIGHT_BYTES: integer(1024, Number.MAX_SAFE_INTEGER).optional(),
   DEFAULT_DEADLINE_MS: integer(1, 600_000).default(10_000),
   SHUTDOWN_GRACE_MS: integer(1, 600_000).default(10_000),
   KEEP_CAPTURES: oneOf(['none', 'thumbnail']).default('thumbnail'),
@@ -92,6 +96,9 @@ function toConfig(env: z.infer<typeof environment>) {
     workers: env.WORKERS ?? Math.max(1, Math.floor(cores / env.INTRA_OP_THREADS)),
     queueLimit: env.QUEUE_LIMIT,
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
+    bodyStallMs: env.BODY_STALL_MS,
+    // A quarter leaves room for models, the store's pages, and what was freed but not yet collected.
+    inFlightBytes: env.IN_FLIGHT_BYTES ?? Math.min(1024 * MIB, Math.floor(memoryBytes / 4)),
     defaultDeadlineMs: env.DEFAULT_DEADLINE_MS,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     keepCaptures: env.KEEP_CAPTURES,

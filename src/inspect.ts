@@ -2,7 +2,7 @@
 import type { ModelRegistry } from './bundle/registry.js';
 import { assign } from './inspect/assign.js';
 import { chooseBranch } from './inspect/choose.js';
-import { type Decoder, decodeParts } from './inspect/decode-parts.js';
+import { type Decoder, decodeParts, type ReservePixels } from './inspect/decode-parts.js';
 import { newInspectionId } from './inspect/inspection-id.js';
 import { batchOfOne, judgeAnswer } from './inspect/judge-answer.js';
 import type { Keeper } from './inspect/keep.js';
@@ -23,6 +23,7 @@ export interface Capture {
   readonly deadlineMs: number;
   /** Aborts when the client is gone or the deadline has passed. */
   readonly signal: AbortSignal;
+  readonly reservePixels: ReservePixels;
 }
 
 export interface InspectionRooms {
@@ -41,14 +42,15 @@ export type Inspect = (capture: Capture) => Promise<Inspection>;
 /** NOT_DECIDABLE where no good signal arrived. Throws ServiceError where the capture is at fault, or overload is. */
 export function createInspect(rooms: InspectionRooms): Inspect {
   const { models, recipes, decoder, scheduler, keeper, nowMs, onInspected } = rooms;
-  return async ({ parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal }) => {
+  return async (capture) => {
+    const { parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal, reservePixels } = capture;
     const inspectionId = newInspectionId(receivedAt.getTime());
     const assignment = assign(metadata, model, models, recipes);
     const { bundle, required } = assignment;
     const { modalities, branches } = bundle.manifest;
 
     const decodeStartMs = nowMs();
-    const decoded = await decodeParts(parts, modalities, metadata, required, decoder);
+    const decoded = await decodeParts(parts, modalities, metadata, required, decoder, reservePixels);
     const decodeMs = nowMs() - decodeStartMs;
 
     const branch = chooseBranch(branches, decoded, required);

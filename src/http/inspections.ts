@@ -6,9 +6,11 @@ import { ServiceError } from '../errors.js';
 import type { Inspect } from '../inspect.js';
 import { inspectionSchema, verdict } from '../inspection.js';
 import type { ListQuery, Page, ResultStore } from '../store/store.js';
+import type { ByteBudget } from './byte-budget.js';
 import { captureBody } from './capture-body.js';
 import type { MetricsPage } from './metrics.js';
 import { PROBLEM_TYPE, problem } from './problem.js';
+import { announcedBytes } from './read-body.js';
 import { readCapture } from './read-capture.js';
 import { watchClient } from './waiting-client.js';
 
@@ -16,9 +18,11 @@ export interface InspectionRouteOptions {
   readonly inspect: Inspect;
   readonly admit: () => void;
   readonly store: Pick<ResultStore, 'get' | 'list' | 'waitForNext'>;
-  readonly metrics: Pick<MetricsPage, 'inFlight'>;
+  readonly budget: ByteBudget;
+  readonly metrics: Pick<MetricsPage, 'inFlight' | 'bodyStalled'>;
   readonly closing: AbortSignal;
   readonly bodyLimitBytes: number;
+  readonly bodyStallMs: number;
   readonly defaultDeadlineMs: number;
 }
 
@@ -70,7 +74,8 @@ const getSchema = {
 };
 
 export function inspectionRoutes(instance: FastifyInstance, options: InspectionRouteOptions): void {
-  const { inspect, admit, store, metrics, closing, bodyLimitBytes, defaultDeadlineMs } = options;
+  const { inspect, admit, budget, store, metrics, closing } = options;
+  const { bodyLimitBytes, bodyStallMs, defaultDeadlineMs } = options;
   const server = instance.withTypeProvider<ZodTypeProvider>();
 
   server.post(
@@ -89,8 +94,17 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
       const receivedAt = new Date();
       const patienceMs = request.query.deadlineMs ?? request.headers['x-deadline-ms'] ?? defaultDeadlineMs;
       const waiting = watchClient(reply, receivedMs, patienceMs);
-      const capture = await readCapture(request, request.query, bodyLimitBytes);
-      return inspect({ ...capture, ...waiting, model: request.query.model, receivedAt, receivedMs });
+      const { signal } = waiting;
+      const claim = budget.claim(announcedBytes(request.raw, bodyLimitBytes));
+      try {
+        const reading = { bodyLimitBytes, bodyStallMs, claim, signal, onStall: metrics.bodyStalled };
+        const received = await readCapture(request, request.query, reading);
+        const { reservePixels } = claim;
+        const { model } = request.query;
+        return await inspect({ ...received, ...waiting, reservePixels, model, receivedAt, receivedMs });
+      } finally {
+        claim.release();
+      }
     },
   );
 

@@ -42,7 +42,6 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 const DETAILS: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE:
     'Send multipart/form-data, application/json, or one part raw as image/*, audio/wav or application/octet-stream.',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body ended before the length its Content-Length announced.',
 };
 
 export function toServiceError(error: unknown, bodyLimitBytes: number): ServiceError {

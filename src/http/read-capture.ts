@@ -3,7 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ServiceError } from '../errors.js';
 import { type CaptureMetadata, captureMetadata } from '../inspection.js';
-import { assertMetadataSize, METADATA_PART, readMultipart } from './multipart.js';
+import { assertMetadataSize, METADATA_PART, parseMultipart } from './multipart.js';
+import { type BodyReading, readBody } from './read-body.js';
 
 export interface ReceivedCapture {
   readonly parts: ReadonlyMap<string, Uint8Array>;
@@ -23,17 +24,31 @@ export const jsonCapture = z.strictObject({
   modalities: z.record(z.string(), z.base64('must be base64')),
 });
 
-/** Throws ServiceError BAD_MULTIPART, BAD_METADATA, BAD_REQUEST, DUPLICATE_PART, PART_TOO_LARGE, BODY_TOO_LARGE. */
+/** What a body is by its content type, as the parsers of `server.ts` say; the body itself is read here. */
+export type BodyForm = 'multipart' | 'json' | 'raw';
+
+/**
+ * Throws ServiceError BAD_MULTIPART, BAD_METADATA, BAD_REQUEST, DUPLICATE_PART, PART_TOO_LARGE, and as readBody.
+ */
 export async function readCapture(
   request: FastifyRequest,
   query: CaptureQuery,
-  bodyLimitBytes: number,
+  reading: BodyReading,
 ): Promise<ReceivedCapture> {
-  if (request.isMultipart()) {
-    const { parts, metadata } = await readMultipart(request, bodyLimitBytes);
-    return { parts, metadata: parseMetadata(metadata?.toString('utf8')) };
+  const form = request.body as BodyForm | undefined;
+  const body = await readBody(request.raw, reading);
+  switch (form) {
+    case 'multipart': {
+      const contentType = request.headers['content-type'] ?? '';
+      const { parts, metadata } = await parseMultipart(body, contentType, reading.signal);
+      return { parts, metadata: parseMetadata(metadata?.toString('utf8')) };
+    }
+    case 'raw':
+      return readRaw(body, query);
+    // Without a content type there is no body: "not a capture" says so.
+    default:
+      return readJson(body);
   }
-  return Buffer.isBuffer(request.body) ? readRaw(request.body, query) : readJson(request.body);
 }
 
 function readRaw(body: Buffer, { modality, metadata }: CaptureQuery): ReceivedCapture {
@@ -45,8 +60,8 @@ function readRaw(body: Buffer, { modality, metadata }: CaptureQuery): ReceivedCa
   return { parts: new Map([[modality, body]]), metadata: parseMetadata(metadata) };
 }
 
-function readJson(body: unknown): ReceivedCapture {
-  const parsed = jsonCapture.safeParse(body);
+function readJson(body: Buffer): ReceivedCapture {
+  const parsed = jsonCapture.safeParse(parseJson(body));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const inMetadata = issue?.path[0] === METADATA_PART;
@@ -60,6 +75,17 @@ function readJson(body: unknown): ReceivedCapture {
     Object.entries(modalities).map(([name, base64]) => [name, Buffer.from(base64, 'base64')]),
   );
   return { parts, metadata };
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new ServiceError('BAD_REQUEST', {
+      detail: `The body is not valid JSON: ${(cause as Error).message}.`,
+      cause,
+    });
+  }
 }
 
 function parseMetadata(text: string | undefined): CaptureMetadata {

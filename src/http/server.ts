@@ -1,5 +1,4 @@
 // The HTTP server: parsers, limits, documentation and routes around the line. Builds it; main listens.
-import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { ModelRegistry } from '../bundle/registry.js';
@@ -7,6 +6,7 @@ import { ServiceError } from '../errors.js';
 import type { Inspect } from '../inspect.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
+import type { ByteBudget } from './byte-budget.js';
 import { documentApi } from './documentation.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
 import { healthRoutes, type Readiness } from './health.js';
@@ -15,12 +15,14 @@ import { inspectionRoutes } from './inspections.js';
 import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
+import type { BodyForm } from './read-capture.js';
 
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
 export interface HttpOptions {
   readonly bodyLimitBytes: number;
+  readonly bodyStallMs: number;
   readonly defaultDeadlineMs: number;
   readonly logLevel: string;
 }
@@ -30,6 +32,7 @@ export interface HttpRooms {
   readonly inspect: Inspect;
   /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED. */
   readonly admit: () => void;
+  readonly budget: ByteBudget;
   readonly store: ResultStore;
   readonly models: ModelRegistry;
   readonly provider: () => ProviderReport;
@@ -57,8 +60,8 @@ export function createServer(options: HttpOptions): FastifyInstance {
     // A line that posts twenty captures a second would drown every other message.
     logController: new LogController({ disableRequestLogging: true }),
   });
-  // Fastify would read text as it reads JSON; no capture comes as text.
-  server.removeContentTypeParser('text/plain');
+  // Fastify's own would hold a body before anything of it was counted: also of a route that is not there.
+  server.removeAllContentTypeParsers();
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
   handleErrors(server, options.bodyLimitBytes);
@@ -73,9 +76,7 @@ export async function mountRoutes(
 ): Promise<void> {
   observeRequests(server, rooms.metrics);
   refuseWhenClosing(server, rooms.closing);
-  for (const type of [/^image\//, /^audio\//, 'application/octet-stream'])
-    server.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  await server.register(multipart);
+  acceptBodies(server);
   await documentApi(server);
   metricsRoutes(server, rooms);
   inspectionRoutes(server, { ...rooms, ...options });
@@ -83,6 +84,15 @@ export async function mountRoutes(
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);
   await server.ready();
+}
+
+/** Says what a body is; `read-capture.ts` reads it, under the budget. */
+function acceptBodies(server: FastifyInstance): void {
+  const accept = (type: string | RegExp, form: BodyForm) =>
+    server.addContentTypeParser(type, (_request, _payload, done) => done(null, form));
+  accept('multipart/form-data', 'multipart');
+  accept('application/json', 'json');
+  for (const type of [/^image\//, /^audio\//, 'application/octet-stream']) accept(type, 'raw');
 }
 
 /** On connections that are still open; health and metrics go on, so that an orchestrator sees the drain. */

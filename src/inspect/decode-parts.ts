@@ -10,9 +10,17 @@ export interface Calibration {
   readonly offset?: number;
 }
 
+/** Room for the pixels of a part while they are decoded; what comes back gives it up. Throws ServiceError. */
+export type ReservePixels = (bytes: number, part: string) => () => void;
+
 export interface Decoder {
-  /** Throws DecodeError. */
-  decode(bytes: Uint8Array, spec: ModalitySpec, calibration?: Calibration): Promise<ModalityTensor>;
+  /** Asks `reserve` for room before it decodes pixels. Throws DecodeError, and what `reserve` throws. */
+  decode(
+    bytes: Uint8Array,
+    spec: ModalitySpec,
+    calibration: Calibration,
+    reserve: (bytes: number) => () => void,
+  ): Promise<ModalityTensor>;
   /** Why a decoded signal says nothing about the part; undefined where it does. */
   fault(tensor: ModalityTensor, spec: ModalitySpec): { reason: DropReason; detail: string } | undefined;
 }
@@ -47,19 +55,24 @@ export async function decodeParts(
   metadata: CaptureMetadata,
   required: readonly string[],
   decoder: Decoder,
+  reservePixels: ReservePixels,
 ): Promise<DecodedParts> {
   assertKnown(parts, specs, metadata);
   const arrived = specs.filter(({ name }) => parts.has(name));
-  const outcomes = await Promise.all(
-    arrived.map((spec) =>
-      decodeOne(parts.get(spec.name) ?? new Uint8Array(), spec, calibrationFor(spec.name, metadata), decoder),
-    ),
+  // All of them, also where one is refused: what is still being decoded still holds memory.
+  const outcomes = await Promise.allSettled(
+    arrived.map((spec) => {
+      const bytes = parts.get(spec.name) ?? new Uint8Array();
+      return decodeOne(bytes, spec, calibrationFor(spec.name, metadata), decoder, reservePixels);
+    }),
   );
   const good = new Map<string, ModalityTensor>();
   const dropped: DroppedPart[] = [];
-  for (const outcome of outcomes)
-    if ('tensor' in outcome) good.set(outcome.name, outcome.tensor);
-    else dropped.push(outcome);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    if ('tensor' in outcome.value) good.set(outcome.value.name, outcome.value.tensor);
+    else dropped.push(outcome.value);
+  }
   refuseUndecodable(dropped, good.size > 0 ? required : arrived.map(({ name }) => name));
   const missing = specs.map(({ name }) => name).filter((name) => !parts.has(name));
   return { good, dropped, missing };
@@ -70,10 +83,12 @@ async function decodeOne(
   spec: ModalitySpec,
   calibration: Calibration,
   decoder: Decoder,
+  reservePixels: ReservePixels,
 ): Promise<{ name: string; tensor: ModalityTensor } | DroppedPart> {
   const { name } = spec;
   try {
-    const tensor = await decoder.decode(bytes, spec, calibration);
+    const reserve = (pixelBytes: number) => reservePixels(pixelBytes, name);
+    const tensor = await decoder.decode(bytes, spec, calibration, reserve);
     const fault = decoder.fault(tensor, spec);
     return fault === undefined ? { name, tensor } : { name, ...fault };
   } catch (error) {

@@ -24,6 +24,10 @@ export interface Metrics {
   storeFailed(): void;
   queueDepth(depth: number): void;
   inFlight(change: 1 | -1): void;
+  inFlightBytes(bytes: number): void;
+  inFlightLimit(bytes: number): void;
+  bytesRefused(reason: 'announced' | 'body' | 'pixels'): void;
+  bodyStalled(): void;
   workers(ready: number, wanted: number): void;
   workerLost(): void;
   modelLoaded(model: ModelInfo): void;
@@ -81,6 +85,22 @@ export function createMetrics(): Metrics {
     help: 'Captures between their first byte and their answer.',
     registers,
   });
+  const inFlightBytes = new Gauge({
+    name: 'branchline_in_flight_bytes',
+    help: 'Bytes that captures in flight hold: bodies, tensors, pixels being decoded.',
+    registers,
+  });
+  const inFlightLimit = new Gauge({
+    name: 'branchline_in_flight_limit_bytes',
+    help: 'What they may hold together (IN_FLIGHT_BYTES).',
+    registers,
+  });
+  const bytesRefused = new Counter({
+    name: 'branchline_in_flight_refused_total',
+    help: 'Captures refused for their bytes: announced, body, pixels (no room), stalled (cut off).',
+    labelNames: ['reason'],
+    registers,
+  });
   const workersReady = new Gauge({
     name: 'branchline_workers_ready',
     help: 'Inference workers that passed their self-test and are alive.',
@@ -119,6 +139,10 @@ export function createMetrics(): Metrics {
     storeFailed: () => storeErrors.inc(),
     queueDepth: (value) => depth.set(value),
     inFlight: (change) => inFlight.inc(change),
+    inFlightBytes: (bytes) => inFlightBytes.set(bytes),
+    inFlightLimit: (bytes) => inFlightLimit.set(bytes),
+    bytesRefused: (reason) => bytesRefused.inc({ reason }),
+    bodyStalled: () => bytesRefused.inc({ reason: 'stalled' }),
     workers(ready, wanted) {
       workersReady.set(ready);
       workersWanted.set(wanted);

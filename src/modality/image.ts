@@ -18,7 +18,8 @@ export async function decodeImage(picture: Picture, spec: ImageSpec): Promise<Mo
   checkAspect(picture, spec);
   const pixels = (await picture.read()) as Uint8Array;
   const sameSize = picture.width === spec.width && picture.height === spec.height;
-  const data = sameSize ? pixels : await resize(pixels, picture, spec);
+  // A copy, since the tensor is moved to a worker: the pixels' memory may be sharp's.
+  const data = sameSize ? new Uint8Array(pixels) : await resize(pixels, picture, spec);
   return { dtype: 'uint8', shape: [spec.height, spec.width, spec.channels], data };
 }
 

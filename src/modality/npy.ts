@@ -5,16 +5,20 @@ export type PixelArray = Uint8Array | Uint16Array | Float32Array;
 
 const MAX_HEADER_BYTES = 4096; // real headers have about 100; a longer one is not a picture
 
-const READERS: Readonly<Record<string, readonly [itemBytes: number, (buffer: ArrayBuffer) => PixelArray]>> = {
-  "'|u1'": [1, (buffer) => new Uint8Array(buffer)],
-  "'<u2'": [2, (buffer) => new Uint16Array(buffer)],
-  "'<f4'": [4, (buffer) => new Float32Array(buffer)],
+type Dtype = 'uint8' | 'uint16' | 'float32';
+const DTYPES: Readonly<Record<string, Dtype>> = {
+  "'|u1'": 'uint8',
+  "'<u2'": 'uint16',
+  "'<f4'": 'float32',
 };
+const ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
 
 export interface NpyArray {
   /** [h, w] or [h, w, c]. */
   readonly shape: readonly number[];
-  readonly values: PixelArray;
+  readonly dtype: Dtype;
+  /** A copy: the file's numbers need not lie on a multiple of their size. */
+  read(): PixelArray;
 }
 
 /** Throws DecodeError `corrupt`, `wrong_bit_depth`, `unsupported_format`, `wrong_channels` or `too_large`. */
@@ -25,8 +29,8 @@ export function readNpy(bytes: Uint8Array, maxPixels: number): NpyArray {
   const dimensions = /'shape':\s*\(([\d, ]*)\)/.exec(text)?.[1];
   if (descr === undefined || fortran === undefined || dimensions === undefined)
     throw new DecodeError('corrupt', 'the NPY header is not one that numpy writes');
-  const reader = READERS[descr];
-  if (!reader)
+  const dtype = DTYPES[descr];
+  if (!dtype)
     throw new DecodeError('wrong_bit_depth', `NPY of dtype ${descr}; '|u1', '<u2' or '<f4' is right`);
   if (fortran === 'True')
     throw new DecodeError('unsupported_format', 'NPY in Fortran order; save np.ascontiguousarray(array)');
@@ -39,15 +43,14 @@ export function readNpy(bytes: Uint8Array, maxPixels: number): NpyArray {
     throw new DecodeError('wrong_channels', `NPY of shape (${shape}); (h, w) or (h, w, c) is right`);
   if (height * width > maxPixels)
     throw new DecodeError('too_large', `${width} x ${height} pixels; ${maxPixels} is the limit`);
-  const [itemBytes, view] = reader;
-  const promised = shape.reduce((product, size) => product * size, itemBytes);
+  const PixelType = ARRAYS[dtype];
+  const promised = shape.reduce((product, size) => product * size, PixelType.BYTES_PER_ELEMENT);
   if (promised === 0 || promised !== bytes.length - end)
     throw new DecodeError(
       'corrupt',
       `the NPY header promises ${promised} bytes, ${bytes.length - end} are there`,
     );
-  // A copy: the file's numbers need not lie on a multiple of their size.
-  return { shape, values: view(new Uint8Array(bytes.subarray(end)).buffer) };
+  return { shape, dtype, read: () => new PixelType(new Uint8Array(bytes.subarray(end)).buffer) };
 }
 
 function readHeader(bytes: Uint8Array): { text: string; end: number } {

@@ -29,12 +29,15 @@ const OPTIONS = {
   sequentialRead: true,
 } as const satisfies SharpOptions;
 
-/** A picture's header: upright, without alpha. `read` decodes the pixels, row-major [h, w, c]. */
+/** A picture's header: upright, without alpha. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly channels: number;
   readonly dtype: 'uint8' | 'uint16' | 'float32';
+  /** What its pixels hold while they are read: the decoder's own, and those it hands over. */
+  readonly decodingBytes: number;
+  /** Decodes the pixels, row-major [h, w, c]. Their memory may be sharp's: it cannot be transferred to a worker. */
   read(): Promise<PixelArray>;
 }
 
@@ -64,6 +67,7 @@ export async function openPicture(bytes: Uint8Array): Promise<Picture> {
     height,
     channels,
     dtype,
+    decodingBytes: decodingBytes(width * height * stored, dtype),
     read: () =>
       readPixels(bytes, header, channels).catch((cause: unknown) => {
         throw new DecodeError('corrupt', `the ${label} file breaks off or is damaged`, { cause });
@@ -72,10 +76,14 @@ export async function openPicture(bytes: Uint8Array): Promise<Picture> {
 }
 
 function openNpy(bytes: Uint8Array): Picture {
-  const { shape, values } = readNpy(bytes, MAX_PIXELS);
+  const { shape, dtype, read } = readNpy(bytes, MAX_PIXELS);
   const [height = 0, width = 0, channels = 1] = shape;
-  const dtype = values instanceof Uint8Array ? 'uint8' : values instanceof Uint16Array ? 'uint16' : 'float32';
-  return { width, height, channels, dtype, read: async () => values };
+  const size = decodingBytes(height * width * channels, dtype);
+  return { width, height, channels, dtype, decodingBytes: size, read: async () => read() };
+}
+
+function decodingBytes(samples: number, dtype: Picture['dtype']): number {
+  return 2 * samples * { uint8: 1, uint16: 2, float32: 4 }[dtype];
 }
 
 async function readMetadata(bytes: Uint8Array, label: string): Promise<Metadata> {
@@ -130,11 +138,11 @@ async function readRaw(
   return withoutAlpha(asPixels(data, header), info.channels, channels);
 }
 
-/** A copy that owns its buffer: sharp's own memory cannot be transferred to a worker. */
-function asPixels(data: Buffer, header: Metadata): PixelArray {
-  const { buffer } = new Uint8Array(data);
-  if (header.depth === 'ushort') return new Uint16Array(buffer);
-  return header.depth === 'float' ? new Float32Array(buffer) : new Uint8Array(buffer);
+/** A view: sharp allocates each picture for itself, so that it starts on a multiple of any sample's size. */
+function asPixels({ buffer, byteOffset, byteLength }: Buffer, { depth }: Metadata): PixelArray {
+  if (depth === 'ushort') return new Uint16Array(buffer, byteOffset, byteLength / 2);
+  if (depth === 'float') return new Float32Array(buffer, byteOffset, byteLength / 4);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function withoutAlpha(pixels: PixelArray, stored: number, wanted: number): PixelArray {

@@ -11,6 +11,9 @@ beforeAll(async () => {
   specs = (await openTinyBundle()).manifest.modalities;
 });
 
+/** Memory for every picture. */
+const unlimited = () => () => {};
+
 const GATED: readonly string[] = ['blank', 'saturated', 'no_valid_pixels', 'silent', 'clipped'];
 
 /** Parts whose text is their fate: "good", or the reason they are dropped for. */
@@ -32,7 +35,7 @@ function decoder(calibrations: Record<string, Calibration> = {}): Decoder {
 
 const decode = (fates: Record<string, string>, required: string[] = [], metadata: CaptureMetadata = {}) => {
   const parts = new Map(Object.entries(fates).map(([name, fate]) => [name, Buffer.from(fate)]));
-  return decodeParts(parts, specs, metadata, required, decoder());
+  return decodeParts(parts, specs, metadata, required, decoder(), unlimited);
 };
 
 describe('decodeParts', () => {
@@ -81,7 +84,7 @@ describe('decodeParts', () => {
 
   it('does not hide a fault of ours as a dropped part', async () => {
     const broken: Decoder = { ...decoder(), decode: () => Promise.reject(new TypeError('bug')) };
-    await expect(decodeParts(new Map([['rgb', Buffer.from('x')]]), specs, {}, [], broken)).rejects.toThrow(
+    await expect(decodeParts(new Map([['rgb', Buffer.from('x')]]), specs, {}, [], broken, unlimited)).rejects.toThrow(
       TypeError,
     );
   });
@@ -94,7 +97,7 @@ describe('decodeParts', () => {
       ['acoustic', Buffer.from('good')],
     ]);
     const metadata = { modalities: { depth: { scale: 0.5, offset: 2 }, rgb: { gain: 3 } } };
-    await decodeParts(parts, specs, metadata, [], decoder(calibrations));
+    await decodeParts(parts, specs, metadata, [], decoder(calibrations), unlimited);
     expect(calibrations).toEqual({ depth: { scale: 0.5, offset: 2 }, rgb: { scale: 3 }, acoustic: {} });
   });
 });

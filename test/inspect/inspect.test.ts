@@ -81,6 +81,7 @@ const capture = (overrides: Partial<Capture> = {}): Capture => ({
   receivedMs: -10,
   deadlineMs: 500,
   signal: new AbortController().signal,
+  reservePixels: () => () => {},
   ...overrides,
 });
 
