@@ -1,5 +1,5 @@
 // The configuration: the only reader of process.env, checked once, then frozen.
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import type { GateLimits } from './modality/gate.js';
 
@@ -29,8 +29,6 @@ const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
 
 const cores = availableParallelism();
 const MIB = 1024 * 1024;
-/** Of the machine, or of the container where its limit is lower. */
-const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 
 const environment = z.object({
   HOST: text.default('127.0.0.1'),
@@ -97,8 +95,7 @@ function toConfig(env: z.infer<typeof environment>) {
     queueLimit: env.QUEUE_LIMIT,
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
     bodyStallMs: env.BODY_STALL_MS,
-    // A quarter leaves room for models, the store's pages, and what was freed but not yet collected.
-    inFlightBytes: env.IN_FLIGHT_BYTES ?? Math.min(1024 * MIB, Math.floor(memoryBytes / 4)),
+    inFlightBytes: env.IN_FLIGHT_BYTES,
     defaultDeadlineMs: env.DEFAULT_DEADLINE_MS,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     keepCaptures: env.KEEP_CAPTURES,

@@ -39,34 +39,31 @@ export class ByteBudget {
     return this.#heldBytes;
   }
 
-  /** For one capture, from its head to its answer. Throws ServiceError OVERLOADED. */
-  claim(announcedBytes: number): Claim {
-    const { perCaptureBytes } = this.#options;
+  /**
+   * For one capture, from its head to its answer; each byte of its body counts `bodyCopies` times.
+   * Throws ServiceError OVERLOADED.
+   */
+  claim(announcedBytes: number, bodyCopies: number): Claim {
     let ownBytes = 0;
     const hold = (bytes: number) => {
       ownBytes += bytes;
-      this.#change(bytes);
+      this.#heldBytes += bytes;
+      this.#options.onHeld(this.#heldBytes);
     };
-    this.#assertRoom(announcedBytes + perCaptureBytes, 'announced');
-    hold(announcedBytes + perCaptureBytes);
+    const take = (bytes: number, reason: RefusedBytes) => {
+      this.#assertRoom(bytes, reason);
+      hold(bytes);
+    };
+    take(announcedBytes * bodyCopies + this.#options.perCaptureBytes, 'announced');
     return {
-      growBody: (bytes) => {
-        this.#assertRoom(bytes, 'body');
-        hold(bytes);
-      },
+      growBody: (bytes) => take(bytes * bodyCopies, 'body'),
       reservePixels: (bytes, part) => {
         this.#assertFitsAlone(ownBytes + bytes, part);
-        this.#assertRoom(bytes, 'pixels');
-        hold(bytes);
+        take(bytes, 'pixels');
         return () => hold(-bytes);
       },
       release: () => hold(-ownBytes),
     };
-  }
-
-  #change(bytes: number): void {
-    this.#heldBytes += bytes;
-    this.#options.onHeld(this.#heldBytes);
   }
 
   #assertRoom(bytes: number, reason: RefusedBytes): void {

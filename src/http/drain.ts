@@ -1,20 +1,26 @@
 // Reads away what is left of a refused body: answered with bytes unread, a client gets a reset, not its answer.
 import type { IncomingMessage } from 'node:http';
 
-/** Longer than a body at the limit takes on a factory network; a client that trickles is cut off. */
-const DRAIN_MS = 2000;
+/** A client that has stopped sending is cut off. */
+const STALL_MS = 2000;
+/** A body at the limit takes 3 s at 100 Mbit/s, and an overloaded machine is slower; a client that trickles is cut off. */
+const DRAIN_MS = 10_000;
 
-/** Resolves when the body is at its end, the client is gone, or it has taken too long. */
+/** Resolves when the body is at its end, the client is gone, has stopped sending, or has taken too long. */
 export function drain(request: IncomingMessage): Promise<void> {
   if (request.complete || request.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
+    const settle = () => {
+      clearTimeout(stall);
+      clearTimeout(end);
+      request.off('data', progress).off('end', settle).off('close', settle).off('error', settle);
+      request.resume();
       resolve();
     };
-    const timer = setTimeout(done, DRAIN_MS);
-    request.once('end', done).once('close', done).once('error', done);
-    request.unpipe();
+    const stall = setTimeout(settle, STALL_MS);
+    const end = setTimeout(settle, DRAIN_MS);
+    const progress = () => stall.refresh();
+    request.on('data', progress).once('end', settle).once('close', settle).once('error', settle);
     request.resume();
   });
 }

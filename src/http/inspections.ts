@@ -11,7 +11,7 @@ import { captureBody } from './capture-body.js';
 import type { MetricsPage } from './metrics.js';
 import { PROBLEM_TYPE, problem } from './problem.js';
 import { announcedBytes } from './read-body.js';
-import { readCapture } from './read-capture.js';
+import { bodyCopies, readCapture } from './read-capture.js';
 import { watchClient } from './waiting-client.js';
 
 export interface InspectionRouteOptions {
@@ -95,7 +95,7 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
       const patienceMs = request.query.deadlineMs ?? request.headers['x-deadline-ms'] ?? defaultDeadlineMs;
       const waiting = watchClient(reply, receivedMs, patienceMs);
       const { signal } = waiting;
-      const claim = budget.claim(announcedBytes(request.raw, bodyLimitBytes));
+      const claim = budget.claim(announcedBytes(request.raw, bodyLimitBytes), bodyCopies(request));
       try {
         const reading = { bodyLimitBytes, bodyStallMs, claim, signal, onStall: metrics.bodyStalled };
         const received = await readCapture(request, request.query, reading);

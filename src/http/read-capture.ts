@@ -27,6 +27,19 @@ export const jsonCapture = z.strictObject({
 /** What a body is by its content type, as the parsers of `server.ts` say; the body itself is read here. */
 export type BodyForm = 'multipart' | 'json' | 'raw';
 
+/** JSON is held as bytes, as text, and once more as strings that become files. */
+export const JSON_COPIES = 3;
+
+/** How often each byte of the body is held. */
+export function bodyCopies(request: FastifyRequest): number {
+  return formOf(request) === 'json' ? JSON_COPIES : 1;
+}
+
+/** Without a content type there is no body: that it is no capture is said in the words for JSON. */
+function formOf(request: FastifyRequest): BodyForm {
+  return (request.body as BodyForm | undefined) ?? 'json';
+}
+
 /**
  * Throws ServiceError BAD_MULTIPART, BAD_METADATA, BAD_REQUEST, DUPLICATE_PART, PART_TOO_LARGE, and as readBody.
  */
@@ -35,7 +48,7 @@ export async function readCapture(
   query: CaptureQuery,
   reading: BodyReading,
 ): Promise<ReceivedCapture> {
-  const form = request.body as BodyForm | undefined;
+  const form = formOf(request);
   const body = await readBody(request.raw, reading);
   switch (form) {
     case 'multipart': {
@@ -45,9 +58,10 @@ export async function readCapture(
     }
     case 'raw':
       return readRaw(body, query);
-    // Without a content type there is no body: "not a capture" says so.
-    default:
+    case 'json':
       return readJson(body);
+    default:
+      return form satisfies never;
   }
 }
 

@@ -52,6 +52,12 @@ describe('a service that cannot start says why in one line', () => {
   it('a variable that is wrong', () =>
     expectNoStart({ PORT: 'http' }, /^branchline cannot start: PORT=http: must be an integer\n$/));
 
+  it('a budget that the largest body would never fit', () =>
+    expectNoStart(
+      { IN_FLIGHT_BYTES: '1048576' },
+      /^branchline cannot start: IN_FLIGHT_BYTES=1048576: must be at least \d+: one JSON body of BODY_LIMIT_BYTES/,
+    ));
+
   it('a bad manifest, a changed file, a missing file', async () => {
     const copy = await copyTinyBundle();
     const env = { MODELS_DIR: copy.modelsDir };

@@ -84,9 +84,9 @@ describe('decodeParts', () => {
 
   it('does not hide a fault of ours as a dropped part', async () => {
     const broken: Decoder = { ...decoder(), decode: () => Promise.reject(new TypeError('bug')) };
-    await expect(decodeParts(new Map([['rgb', Buffer.from('x')]]), specs, {}, [], broken, unlimited)).rejects.toThrow(
-      TypeError,
-    );
+    await expect(
+      decodeParts(new Map([['rgb', Buffer.from('x')]]), specs, {}, [], broken, unlimited),
+    ).rejects.toThrow(TypeError);
   });
 
   it('hands each modality its own calibration; gain is the thermal word for scale', async () => {

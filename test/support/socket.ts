@@ -3,6 +3,8 @@ import { connect, type Socket } from 'node:net';
 
 export interface RawAnswer {
   readonly status: number;
+  /** Status line and headers. */
+  readonly head: string;
   readonly body: string;
 }
 
@@ -24,7 +26,7 @@ export function readAnswer(socket: Socket): Promise<RawAnswer> {
     socket.once('error', reject);
     socket.once('close', () => {
       const [head = '', body = ''] = text.split(/\r\n\r\n(.*)/s);
-      resolve({ status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]), body });
+      resolve({ status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]), head, body });
     });
   });
 }
