@@ -1,13 +1,11 @@
 // Reads away what is left of a refused body: answered with bytes unread, a client gets a reset, not its answer.
 import type { IncomingMessage } from 'node:http';
 
-/** A client that has stopped sending is cut off. */
-const STALL_MS = 2000;
 /** A body at the limit takes 3 s at 100 Mbit/s, and an overloaded machine is slower; a client that trickles is cut off. */
 const DRAIN_MS = 10_000;
 
-/** Resolves when the body is at its end, the client is gone, has stopped sending, or has taken too long. */
-export function drain(request: IncomingMessage): Promise<void> {
+/** Resolves when the body is at its end, the client is gone, nothing came for `stallMs`, or it has taken too long. */
+export function drain(request: IncomingMessage, stallMs: number): Promise<void> {
   if (request.complete || request.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const settle = () => {
@@ -17,7 +15,7 @@ export function drain(request: IncomingMessage): Promise<void> {
       request.resume();
       resolve();
     };
-    const stall = setTimeout(settle, STALL_MS);
+    const stall = setTimeout(settle, stallMs);
     const end = setTimeout(settle, DRAIN_MS);
     const progress = () => stall.refresh();
     request.on('data', progress).once('end', settle).once('close', settle).once('error', settle);

@@ -6,27 +6,28 @@ import { ServiceError } from '../errors.js';
 import { drain } from './drain.js';
 import { PROBLEM_TYPE, toProblem, toServiceError } from './problem.js';
 
-export function handleErrors(server: FastifyInstance, bodyLimitBytes: number): void {
+export function handleErrors(server: FastifyInstance, bodyStallMs: number): void {
   server.setErrorHandler(async (thrown, request, reply) => {
-    const error = toServiceError(thrown, bodyLimitBytes);
+    const error = toServiceError(thrown);
     if (error.status === 500) request.log.error({ err: error.cause ?? error }, error.message);
     else request.log.info({ code: error.code, part: error.part }, error.message);
-    return refuse(error, request, reply);
+    return refuse(error, request, reply, bodyStallMs);
   });
   server.setNotFoundHandler((request, reply) => {
     const detail = `There is no ${request.method} ${request.url.split('?')[0]}; see /docs.`;
-    return refuse(new ServiceError('NOT_FOUND', { detail }), request, reply);
+    return refuse(new ServiceError('NOT_FOUND', { detail }), request, reply, bodyStallMs);
   });
 }
 
-/** Sends the problem, once what is left of the request's body was read away. */
+/** Sends the problem, once what is left of the request's body was read away; of a body that stopped, nothing is. */
 export async function refuse(
   error: ServiceError,
   request: FastifyRequest,
   reply: FastifyReply,
+  bodyStallMs: number,
 ): Promise<FastifyReply> {
   if (!request.raw.complete) reply.header('connection', 'close');
-  await drain(request.raw);
+  if (error.code !== 'REQUEST_TIMEOUT') await drain(request.raw, bodyStallMs);
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
   return reply.code(error.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(toProblem(error));
 }

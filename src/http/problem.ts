@@ -44,16 +44,11 @@ const DETAILS: Readonly<Record<string, string>> = {
     'Send multipart/form-data, application/json, or one part raw as image/*, audio/wav or application/octet-stream.',
 };
 
-export function toServiceError(error: unknown, bodyLimitBytes: number): ServiceError {
+export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const { statusCode, message, code } = error as { statusCode?: number; message?: string; code?: string };
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500)
     return new ServiceError('INTERNAL', { detail: 'The service failed; its log says why.', cause: error });
-  if (statusCode === 413)
-    return new ServiceError('BODY_TOO_LARGE', {
-      detail: `The body is over the limit of ${bodyLimitBytes} bytes (BODY_LIMIT_BYTES).`,
-      cause: error,
-    });
   return new ServiceError(BY_STATUS[statusCode] ?? 'BAD_REQUEST', {
     detail: DETAILS[code ?? ''] ?? message ?? 'The request is not understood.',
     cause: error,

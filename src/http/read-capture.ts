@@ -53,7 +53,7 @@ export async function readCapture(
   switch (form) {
     case 'multipart': {
       const contentType = request.headers['content-type'] ?? '';
-      const { parts, metadata } = await parseMultipart(body, contentType, reading.signal);
+      const { parts, metadata } = parseMultipart(body, contentType);
       return { parts, metadata: parseMetadata(metadata?.toString('utf8')) };
     }
     case 'raw':

@@ -47,11 +47,10 @@ export interface HttpRooms {
 export function createServer(options: HttpOptions): FastifyInstance {
   const server = Fastify({
     logger: { level: options.logLevel },
-    bodyLimit: options.bodyLimitBytes,
     clientErrorHandler: answerBrokenHttp,
     // What the router itself refuses reaches no error handler.
     frameworkErrors: (error, request, reply) => {
-      void refuse(toServiceError(error, options.bodyLimitBytes), request, reply);
+      void refuse(toServiceError(error), request, reply, options.bodyStallMs);
     },
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
@@ -64,7 +63,7 @@ export function createServer(options: HttpOptions): FastifyInstance {
   server.removeAllContentTypeParsers();
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
-  handleErrors(server, options.bodyLimitBytes);
+  handleErrors(server, options.bodyStallMs);
   return server;
 }
 

@@ -2,19 +2,32 @@
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 
-/** A whole, valid PNG of side x side black pixels, one bit each: small to send, huge to decode. */
-export function bombPng(side: number): Buffer {
+export interface PngHeader {
+  readonly width: number;
+  readonly height: number;
+  readonly depth: number;
+  readonly colour: number;
+  readonly interlace: number;
+}
+
+/** A PNG whose checksums are right, whatever its header says of the deflated rows. */
+export function pngOf({ width, height, depth, colour, interlace }: PngHeader, rows: Buffer): Buffer {
   const header = Buffer.alloc(13);
-  header.writeUInt32BE(side, 0);
-  header.writeUInt32BE(side, 4);
-  header[8] = 1; // bit depth; colour type, compression, filter and interlace stay 0
-  const rows = Buffer.alloc((1 + Math.ceil(side / 8)) * side);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([depth, colour, 0, 0, interlace], 8);
   return Buffer.concat([
     Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
     chunk('IHDR', header),
-    chunk('IDAT', deflateSync(rows)),
+    chunk('IDAT', rows),
     chunk('IEND', Buffer.alloc(0)),
   ]);
+}
+
+/** A whole, valid PNG of side x side black pixels, one bit each: small to send, huge to decode. */
+export function bombPng(side: number): Buffer {
+  const rows = deflateSync(Buffer.alloc((1 + Math.ceil(side / 8)) * side));
+  return pngOf({ width: side, height: side, depth: 1, colour: 0, interlace: 0 }, rows);
 }
 
 function chunk(type: string, content: Buffer): Buffer {
