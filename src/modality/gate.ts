@@ -123,12 +123,16 @@ function channelStd(pixels: Samples, channel: number, channels: number, enough: 
 
 /** As corrupt as bytes that cannot be decoded: one such value among good ones would spoil the whole score. */
 function absurdFault(values: Samples, advice: string): QualityFault | undefined {
-  const absurd = values.find((value) => Math.abs(value) > ABSURD);
-  if (absurd === undefined) return undefined;
-  return {
-    reason: 'corrupt',
-    detail: `it holds the value ${absurd.toExponential(1)}, which no sensor measures: ${advice}`,
-  };
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value <= ABSURD && value >= -ABSURD) continue;
+    if (Number.isNaN(value)) continue;
+    return {
+      reason: 'corrupt',
+      detail: `it holds the value ${value.toExponential(1)}, which no sensor measures: ${advice}`,
+    };
+  }
+  return undefined;
 }
 
 function rangeFault(values: Samples, unit: string, limits: GateLimits): QualityFault | undefined {

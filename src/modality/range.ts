@@ -2,7 +2,6 @@
 import type { RangeSpec } from '../bundle/manifest.js';
 import { checkAspect } from './aspect.js';
 import { DecodeError } from './decode-error.js';
-import type { PixelArray } from './npy.js';
 import type { Picture } from './picture.js';
 import type { ModalityTensor } from './tensor.js';
 
@@ -31,35 +30,27 @@ export async function decodeRange(
   const isInteger = dtype === 'uint16';
   const scale = calibration.scale ?? (isInteger ? spec.scale : 1);
   const offset = calibration.offset ?? (isInteger ? spec.offset : 0);
-  const isValid = isInteger
-    ? differsFrom(pixels, spec.invalid)
-    : channels === 3
-      ? isPoint(pixels)
-      : () => true;
   const data = new Float32Array(spec.height * spec.width);
-  forEachNearest(picture, spec, (to, from) => {
-    const at = from * channels;
-    // Stored first, tested after: a value beyond float32 becomes infinite only here.
-    data[to] = (pixels[at + channels - 1] as number) * scale + offset;
-    if (!isValid(at) || !Number.isFinite(data[to])) data[to] = Number.NaN;
-  });
+  const columns = nearest(picture.width, spec.width);
+  const rows = nearest(picture.height, spec.height);
+  // One loop without calls: with a closure for each pixel a map of 256² took ten times as long.
+  for (let i = 0, to = 0; i < spec.height; i++) {
+    const row = (rows[i] as number) * picture.width;
+    for (let j = 0; j < spec.width; j++, to++) {
+      const at = (row + (columns[j] as number)) * channels;
+      const raw = pixels[at + channels - 1] as number;
+      const measured = isInteger
+        ? raw !== spec.invalid
+        : channels === 1 || raw !== 0 || pixels[at] !== 0 || pixels[at + 1] !== 0; // x, y and z all 0: no point
+      // Stored first, tested after: a value beyond float32 becomes infinite only here.
+      data[to] = raw * scale + offset;
+      if (!measured || !Number.isFinite(data[to])) data[to] = Number.NaN;
+    }
+  }
   return { dtype: 'float32', shape: [spec.height, spec.width, 1], data };
 }
 
-function differsFrom(pixels: PixelArray, invalid: number | null): (at: number) => boolean {
-  return (at) => pixels[at] !== invalid;
-}
-
-/** x, y and z all 0: no point was measured there. */
-function isPoint(pixels: PixelArray): (at: number) => boolean {
-  return (at) => pixels[at] !== 0 || pixels[at + 1] !== 0 || pixels[at + 2] !== 0;
-}
-
-/** Output (i, j) takes input (floor((i + 0.5) h / H), floor((j + 0.5) w / W)): never interpolated, NaN would bleed. */
-function forEachNearest(from: Picture, to: RangeSpec, visit: (to: number, from: number) => void): void {
-  for (let i = 0; i < to.height; i++) {
-    const row = Math.floor(((i + 0.5) * from.height) / to.height) * from.width;
-    for (let j = 0; j < to.width; j++)
-      visit(i * to.width + j, row + Math.floor(((j + 0.5) * from.width) / to.width));
-  }
+/** Output k takes input floor((k + 0.5) from / to): never interpolated, NaN would bleed. */
+function nearest(from: number, to: number): Int32Array {
+  return Int32Array.from({ length: to }, (_, k) => Math.floor(((k + 0.5) * from) / to));
 }

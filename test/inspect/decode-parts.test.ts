@@ -89,6 +89,28 @@ describe('decodeParts', () => {
     ).rejects.toThrow(TypeError);
   });
 
+  it('names the part whose pixels have no room, once nothing is being decoded any more', async () => {
+    const settled: string[] = [];
+    const slow: Decoder = {
+      ...decoder(),
+      decode: async (bytes, spec, _calibration, reserve) => {
+        const giveBack = reserve(bytes.length);
+        await new Promise((resolve) => setImmediate(resolve));
+        giveBack();
+        settled.push(spec.name);
+        return { dtype: 'uint8', shape: [bytes.length], data: new Uint8Array(bytes) };
+      },
+    };
+    const parts = new Map(['rgb', 'depth'].map((name) => [name, Buffer.from('good')]));
+    const reserve = (bytes: number, part: string) => {
+      if (part === 'depth') throw new Error(`no room for ${bytes} of ${part}`);
+      return () => {};
+    };
+    const decoding = decodeParts(parts, specs, {}, [], slow, reserve);
+    await expect(decoding).rejects.toThrow('no room for 4 of depth');
+    expect(settled).toEqual(['rgb']);
+  });
+
   it('hands each modality its own calibration; gain is the thermal word for scale', async () => {
     const calibrations: Record<string, Calibration> = {};
     const parts = new Map([

@@ -74,6 +74,33 @@ describe('what is decoded', () => {
     }
   });
 
+  it('asks for room for the pixels at their own size, and gives it up once they are a tensor', async () => {
+    for (const entry of good.filter(({ spec }) => spec.kind !== 'audio')) {
+      const asked: number[] = [];
+      let open = 0;
+      const file = readFileSync(fixture(entry.file)).subarray(0, entry.keepBytes);
+      const { data } = await decodePart(file, entry.spec, entry.calibration ?? {}, (bytes) => {
+        asked.push(bytes);
+        open++;
+        return () => open--;
+      });
+      expect(open).toBe(0);
+      expect(asked).toHaveLength(1);
+      // Fixtures may be smaller than their spec, in pixels of one byte instead of four.
+      expect(asked[0]).toBeGreaterThan(data.length / 8);
+    }
+  });
+
+  it('does not decode what there is no room for, and passes on why', async () => {
+    const [entry] = good.filter(({ spec }) => spec.kind === 'image');
+    if (entry === undefined) throw new Error('no fixture is an image');
+    const full = new Error('full');
+    const decoding = decodePart(readFileSync(fixture(entry.file)), entry.spec, {}, () => {
+      throw full;
+    });
+    await expect(decoding).rejects.toBe(full);
+  });
+
   it('is right when many are decoded at once', async () => {
     const tensors = await Promise.all([...good, ...good].map(decode));
     tensors.forEach((tensor, i) => {
