@@ -25,14 +25,27 @@ export interface Keeper {
   ): Promise<Inspection>;
 }
 
+/** Saves that a store which hangs may owe: each holds its maps until it is settled. */
+const MAX_OVERDUE = 64;
+
 export function createKeeper(options: KeeperOptions): Keeper {
   const { store, timeoutMs, onFailure, onSaved } = options;
+  const overdue = new Set<Promise<void>>();
+  const save = async (inspection: Inspection, artefacts: Artefacts) => {
+    const saving = store.save(inspection, artefacts);
+    if (await settlesWithin(timeoutMs, saving)) return saving;
+    overdue.add(saving);
+    const settled = () => overdue.delete(saving);
+    saving.then(settled, settled);
+    throw new Error(`the store took longer than ${timeoutMs} ms`);
+  };
   return {
     async keep(inspection, judged, good) {
       const startedMs = performance.now();
       try {
+        if (overdue.size >= MAX_OVERDUE) throw new Error(`the store still owes ${overdue.size} saves`);
         const artefacts = judged ? await artefactsOf(judged, good, options) : { maps: {} };
-        await within(timeoutMs, store.save(inspection, artefacts));
+        await save(inspection, artefacts);
         onSaved(performance.now() - startedMs);
         return inspection;
       } catch (error) {
@@ -54,13 +67,17 @@ async function artefactsOf(
   return picture === undefined ? { maps } : { maps, thumbnail: picture };
 }
 
-async function within(timeoutMs: number, saving: Promise<void>): Promise<void> {
+async function settlesWithin(timeoutMs: number, saving: Promise<void>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the store took longer than ${timeoutMs} ms`)), timeoutMs);
+  const expired = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
   });
+  const settled = saving.then(
+    () => true,
+    () => true,
+  );
   try {
-    await Promise.race([saving, expired]);
+    return await Promise.race([settled, expired]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,11 +1,11 @@
 // The service as a process that is sent rubbish, and what must hold of every answer to it.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import fc from 'fast-check';
 import { metric } from '../support/metrics.js';
-import { freePort, spawnService, untilReady } from '../support/process.js';
+import { freePort, peakMemoryBytes, spawnService, untilReady } from '../support/process.js';
 import { multipartBody, openSocket, type RawAnswer, readAnswer } from '../support/socket.js';
 import { goldenCapture } from '../support/tiny-bundle.js';
 import { post, type Request } from './requests.js';
@@ -14,7 +14,9 @@ const MIB = 1024 * 1024;
 const IN_FLIGHT_BYTES = 128 * MIB;
 /** As in test/app/resident-memory: what is given back is not collected at once. */
 const UNCOLLECTED_BYTES = 150 * MIB;
-const ANSWER_WITHIN_MS = 1000;
+const BODY_STALL_MS = 250;
+/** A second, besides what a body that stops is waited for. */
+const ANSWER_WITHIN_MS = 1000 + BODY_STALL_MS;
 /** Requests of one round are on their way together. */
 const ROUND = 6;
 
@@ -42,14 +44,13 @@ export async function startTarget(): Promise<Target> {
     PORT: String(port),
     STORE_PATH: join(folder, 'store'),
     IN_FLIGHT_BYTES: String(IN_FLIGHT_BYTES),
-    BODY_STALL_MS: '100',
+    BODY_STALL_MS: String(BODY_STALL_MS),
   });
   await untilReady(url, service);
   const { parts, scores } = await goldenCapture(0);
   const good = post('multipart/form-data; boundary=good', multipartBody('good', Object.entries(parts)));
   await exchange(port, good);
-  const memory = memoryOf(service.child.pid ?? 0);
-  const atRestBytes = await memory.peakBytes();
+  const atRestBytes = await peakMemoryBytes(service);
   let peakBytes = 0;
 
   return {
@@ -63,7 +64,7 @@ export async function startTarget(): Promise<Target> {
           const { branch, score } = JSON.parse(body);
           expect([status, branch]).toEqual([200, 'acoustic+depth+rgb']);
           expect(score).toBeCloseTo(scores.get('acoustic+depth+rgb') ?? Number.NaN, 4);
-          peakBytes = Math.max(peakBytes, await memory.peakBytes());
+          peakBytes = Math.max(peakBytes, await peakMemoryBytes(service));
         }),
         { seed, numRuns: rounds(fallbackRounds), endOnFailure: true },
       ),
@@ -77,20 +78,6 @@ export async function startTarget(): Promise<Target> {
       service.child.kill('SIGKILL');
       await service.exited;
       await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-/** Of its own memory: the store's file is mapped as well, and grows with every capture, but is the system's to drop. */
-function memoryOf(pid: number) {
-  return {
-    /** The most it was since the last call. */
-    async peakBytes(): Promise<number> {
-      const status = await readFile(`/proc/${pid}/status`, 'utf8');
-      const kibOf = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
-      // "5: Reset the peak resident set size (VmHWM) to the process's current one" (proc(5), clear_refs).
-      await writeFile(`/proc/${pid}/clear_refs`, '5');
-      return (kibOf('VmHWM') - kibOf('RssFile')) * 1024;
     },
   };
 }

@@ -146,6 +146,20 @@ describe('inspect', () => {
     expect(failures).toEqual(['the store took longer than 1 ms']);
   });
 
+  it('hands a store that hangs no more than it can hold, and goes on once it has caught up', async () => {
+    const settle: (() => void)[] = [];
+    const { inspect, failures } = line({
+      save: () => new Promise((resolve) => settle.push(resolve)),
+      storeTimeoutMs: 1,
+    });
+    for (let n = 0; n < 70; n++) expect((await inspect(capture())).stored).toBe(false);
+    expect(settle).toHaveLength(64);
+    expect(failures[69]).toBe('the store still owes 64 saves');
+    for (const resolve of settle) resolve();
+    await inspect(capture());
+    expect(settle).toHaveLength(65);
+  });
+
   it('stores nothing where the model gave no answer', async () => {
     const saved: Inspection[] = [];
     const { inspect, inspected } = line({

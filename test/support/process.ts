@@ -1,6 +1,7 @@
 // Runs dist/src/main.js as its own process, as a factory does: to be started wrong, terminated, or killed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { fixturesDir } from './tiny-bundle.js';
@@ -55,4 +56,16 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   if (address === null || typeof address === 'string') throw new Error('no port was given');
   return address.port;
+}
+
+/**
+ * The most memory a process had of its own since this was last asked, in bytes. The store's file is mapped as well,
+ * and grows with every capture, but those pages are the system's to drop.
+ */
+export async function peakMemoryBytes({ child }: ServiceProcess): Promise<number> {
+  const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
+  const kibOf = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
+  // "5: Reset the peak resident set size (VmHWM) to the process's current one" (proc(5), clear_refs).
+  await writeFile(`/proc/${child.pid}/clear_refs`, '5');
+  return (kibOf('VmHWM') - kibOf('RssFile')) * 1024;
 }
