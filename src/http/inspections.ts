@@ -95,9 +95,11 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
       const patienceMs = request.query.deadlineMs ?? request.headers['x-deadline-ms'] ?? defaultDeadlineMs;
       const waiting = watchClient(reply, receivedMs, patienceMs);
       const { signal } = waiting;
-      const claim = budget.claim(announcedBytes(request.raw, bodyLimitBytes), bodyCopies(request));
+      const announced = announcedBytes(request.raw, bodyLimitBytes);
+      const claim = budget.claim(announced, bodyCopies(request));
       try {
-        const reading = { bodyLimitBytes, bodyStallMs, claim, signal, onStall: metrics.bodyStalled };
+        const onStall = metrics.bodyStalled;
+        const reading = { announcedBytes: announced, bodyLimitBytes, bodyStallMs, claim, signal, onStall };
         const received = await readCapture(request, request.query, reading);
         const { reservePixels } = claim;
         const { model } = request.query;

@@ -1,12 +1,12 @@
 // Reads the body of a capture as it comes: under its limit and the budget, and no longer than it makes progress.
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../errors.js';
+import { BodyBytes } from './body-bytes.js';
 import type { Claim } from './byte-budget.js';
 
-/** Of a body that does not announce its length. */
-const FIRST_CAPACITY_BYTES = 64 * 1024;
-
 export interface BodyReading {
+  /** As `announcedBytes` gave it. */
+  readonly announcedBytes: number;
   readonly bodyLimitBytes: number;
   /** A body of which nothing comes for so long is cut off. */
   readonly bodyStallMs: number;
@@ -14,6 +14,13 @@ export interface BodyReading {
   readonly claim: Pick<Claim, 'growBody'>;
   /** Aborts when nobody waits for the answer any more; its reason becomes the rejection. */
   readonly signal: AbortSignal;
+}
+
+/** A body on its way. */
+export interface BodyWatch {
+  /** Resolves after the last byte. Rejects with what readBody throws. */
+  readonly ended: Promise<void>;
+  stop(): void;
 }
 
 /** Of the head; 0 where the body comes in chunks. Throws ServiceError BODY_TOO_LARGE. */
@@ -28,69 +35,64 @@ export function announcedBytes(request: IncomingMessage, bodyLimitBytes: number)
  * Throws ServiceError BODY_TOO_LARGE, OVERLOADED, REQUEST_TIMEOUT, CLIENT_GONE, or the signal's reason.
  */
 export async function readBody(request: IncomingMessage, reading: BodyReading): Promise<Buffer> {
-  const { bodyLimitBytes, bodyStallMs, onStall, claim, signal } = reading;
-  signal.throwIfAborted();
-  const announced = announcedBytes(request, bodyLimitBytes);
-  // One buffer, not a list of chunks: sent in chunks of one byte, a body took 500 times its length in them.
-  let body = Buffer.allocUnsafeSlow(announced);
-  let received = 0;
-  const take = (chunk: Buffer) => {
-    const length = received + chunk.length;
-    assertWithinLimit(length, bodyLimitBytes);
-    if (length > body.length) {
-      const capacity = Math.min(bodyLimitBytes, Math.max(FIRST_CAPACITY_BYTES, 2 * length));
-      claim.growBody(capacity - body.length);
-      body = Buffer.concat([body.subarray(0, received)], capacity);
-    }
-    chunk.copy(body, received);
-    received = length;
-  };
-  const stall = () => {
-    onStall();
-    return stalled(received, announced, bodyStallMs);
-  };
-  await consume(request, take, bodyStallMs, stall, signal);
-  return body.subarray(0, received);
+  const body = new BodyBytes(reading);
+  await watchBody(request, reading, (chunk) => body.append(chunk)).ended;
+  return body.view(0, body.length);
 }
 
-function consume(
+/** Reads the body for `take`, which may throw, or beside another reader. */
+export function watchBody(
   request: IncomingMessage,
+  reading: BodyReading,
   take: (chunk: Buffer) => void,
-  stallMs: number,
-  stall: () => ServiceError,
-  signal: AbortSignal,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (error?: unknown) => {
-      clearTimeout(timer);
-      request.off('data', onData).off('end', settle).off('close', onGone).off('error', onGone);
-      signal.removeEventListener('abort', onAbort);
-      if (error === undefined) resolve();
-      else reject(error);
+): BodyWatch {
+  const { bodyLimitBytes, bodyStallMs, onStall, signal } = reading;
+  let received = 0;
+  let stop = () => {};
+  const ended = new Promise<void>((resolve, reject) => {
+    const fail = (error: unknown) => {
+      stop();
+      reject(error);
     };
     const onData = (chunk: Buffer) => {
       timer.refresh();
+      received += chunk.length;
       try {
+        assertWithinLimit(received, bodyLimitBytes);
         take(chunk);
       } catch (error) {
         request.pause();
-        settle(error);
+        fail(error);
       }
     };
+    const onEnd = () => {
+      stop();
+      resolve();
+    };
     const onGone = (cause?: Error) =>
-      settle(new ServiceError('CLIENT_GONE', { detail: 'The client closed the connection.', cause }));
-    const onAbort = () => settle(signal.reason);
-    const timer = setTimeout(() => settle(stall()), stallMs);
+      fail(new ServiceError('CLIENT_GONE', { detail: 'The client closed the connection.', cause }));
+    const onAbort = () => fail(signal.reason);
+    const timer = setTimeout(() => {
+      onStall();
+      fail(stalled(received, reading));
+    }, bodyStallMs);
+    stop = () => {
+      clearTimeout(timer);
+      request.off('data', onData).off('end', onEnd).off('close', onGone).off('error', onGone);
+      signal.removeEventListener('abort', onAbort);
+    };
+    if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort);
-    request.on('data', onData).once('end', settle).once('close', onGone).once('error', onGone);
+    request.on('data', onData).once('end', onEnd).once('close', onGone).once('error', onGone);
   });
+  return { ended, stop: () => stop() };
 }
 
-function stalled(received: number, announced: number, stallMs: number): ServiceError {
-  const promised = announced > 0 ? ` of ${announced}` : '';
+function stalled(received: number, { announcedBytes, bodyStallMs }: BodyReading): ServiceError {
+  const promised = announcedBytes > 0 ? ` of ${announcedBytes}` : '';
   return new ServiceError('REQUEST_TIMEOUT', {
     detail:
-      `The body stopped after ${received}${promised} bytes: nothing came for ${stallMs} ms (BODY_STALL_MS). ` +
+      `The body stopped after ${received}${promised} bytes: nothing came for ${bodyStallMs} ms (BODY_STALL_MS). ` +
       'Look at the network, and send it again.',
   });
 }

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ServiceError } from '../errors.js';
 import { type CaptureMetadata, captureMetadata } from '../inspection.js';
-import { assertMetadataSize, METADATA_PART, parseMultipart } from './multipart.js';
+import { assertMetadataSize, METADATA_PART, readMultipart } from './multipart.js';
 import { type BodyReading, readBody } from './read-body.js';
 
 export interface ReceivedCapture {
@@ -24,15 +24,15 @@ export const jsonCapture = z.strictObject({
   modalities: z.record(z.string(), z.base64('must be base64')),
 });
 
-/** What a body is by its content type, as the parsers of `server.ts` say; the body itself is read here. */
-export type BodyForm = 'multipart' | 'json' | 'raw';
+/** What a body that is not multipart is by its content type, as the parsers of `server.ts` say; it is read here. */
+export type BodyForm = 'json' | 'raw';
 
 /** JSON is held as bytes, as text, and once more as strings that become files. */
 export const JSON_COPIES = 3;
 
 /** How often each byte of the body is held. */
 export function bodyCopies(request: FastifyRequest): number {
-  return formOf(request) === 'json' ? JSON_COPIES : 1;
+  return !request.isMultipart() && formOf(request) === 'json' ? JSON_COPIES : 1;
 }
 
 /** Without a content type there is no body: that it is no capture is said in the words for JSON. */
@@ -48,21 +48,12 @@ export async function readCapture(
   query: CaptureQuery,
   reading: BodyReading,
 ): Promise<ReceivedCapture> {
-  const form = formOf(request);
-  const body = await readBody(request.raw, reading);
-  switch (form) {
-    case 'multipart': {
-      const contentType = request.headers['content-type'] ?? '';
-      const { parts, metadata } = parseMultipart(body, contentType);
-      return { parts, metadata: parseMetadata(metadata?.toString('utf8')) };
-    }
-    case 'raw':
-      return readRaw(body, query);
-    case 'json':
-      return readJson(body);
-    default:
-      return form satisfies never;
+  if (request.isMultipart()) {
+    const { parts, metadata } = await readMultipart(request, reading);
+    return { parts, metadata: parseMetadata(metadata?.toString('utf8')) };
   }
+  const body = await readBody(request.raw, reading);
+  return formOf(request) === 'raw' ? readRaw(body, query) : readJson(body);
 }
 
 function readRaw(body: Buffer, { modality, metadata }: CaptureQuery): ReceivedCapture {

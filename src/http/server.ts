@@ -1,4 +1,5 @@
 // The HTTP server: parsers, limits, documentation and routes around the line. Builds it; main listens.
+import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { ModelRegistry } from '../bundle/registry.js';
@@ -75,7 +76,7 @@ export async function mountRoutes(
 ): Promise<void> {
   observeRequests(server, rooms.metrics);
   refuseWhenClosing(server, rooms.closing);
-  acceptBodies(server);
+  await acceptBodies(server);
   await documentApi(server);
   metricsRoutes(server, rooms);
   inspectionRoutes(server, { ...rooms, ...options });
@@ -86,10 +87,10 @@ export async function mountRoutes(
 }
 
 /** Says what a body is; `read-capture.ts` reads it, under the budget. */
-function acceptBodies(server: FastifyInstance): void {
+async function acceptBodies(server: FastifyInstance): Promise<void> {
+  await server.register(multipart);
   const accept = (type: string | RegExp, form: BodyForm) =>
     server.addContentTypeParser(type, (_request, _payload, done) => done(null, form));
-  accept('multipart/form-data', 'multipart');
   accept('application/json', 'json');
   for (const type of [/^image\//, /^audio\//, 'application/octet-stream']) accept(type, 'raw');
 }
