@@ -114,7 +114,9 @@ export function assertMetadataSize(bytes: number): void {
 
 function hanging(): ServiceError {
   return new ServiceError('BAD_MULTIPART', {
-    detail: 'The multipart body cannot be read: it breaks off, or a part of it does.',
+    detail:
+      'The multipart body cannot be read: it breaks off, or a part of it has no Content-Disposition: form-data; ' +
+      'let the HTTP library write both.',
   });
 }
 
