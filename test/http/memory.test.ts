@@ -1,7 +1,7 @@
 // Bodies that come slowly, not at all, or without an end: what they hold is bounded, and given back.
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { inspect } from '../support/client.js';
 import { metric } from '../support/metrics.js';
 import { type RunningService, startService } from '../support/service.js';
@@ -104,6 +104,41 @@ it('counts a body without a length as it comes, and refuses it where the budget 
   const { answer } = await post({ 'Transfer-Encoding': 'chunked' }, chunk, Buffer.from('0\r\n\r\n'));
   expect(codeOf(await answer)).toEqual([503, 'OVERLOADED']);
   expect(await refused('body')).toBe(before + 1);
+});
+
+describe('a multipart body', () => {
+  const type = { 'Content-Type': 'multipart/form-data; boundary=b' };
+  const head = Buffer.from('--b\r\nContent-Disposition: form-data; name="rgb"; filename="rgb"\r\n\r\n');
+
+  it('that makes no progress is cut off with 408, and gives its bytes back', async () => {
+    const before = await refused('stalled');
+    const { answer } = await post({ ...type, 'Content-Length': BODY_LIMIT_BYTES }, head, Buffer.alloc(1000));
+    await untilHeld((bytes) => bytes > BODY_LIMIT_BYTES);
+    await untilHeld((bytes) => bytes === 0);
+    expect(codeOf(await answer)).toEqual([408, 'REQUEST_TIMEOUT']);
+    expect(JSON.parse((await answer).body).detail).toMatch(
+      `stopped after ${head.length + 1000} of ${BODY_LIMIT_BYTES} bytes`,
+    );
+    expect(await refused('stalled')).toBe(before + 1);
+  });
+
+  it('without a length is counted as it comes, and refused where the budget ends', async () => {
+    await Promise.all(Array.from({ length: 3 }, () => post({ 'Content-Length': BODY_LIMIT_BYTES })));
+    await untilHeld((bytes) => bytes > 3 * BODY_LIMIT_BYTES);
+    const before = await refused('body');
+    const body = Buffer.concat([head, Buffer.alloc(0xc0000), Buffer.from('\r\n--b--')]);
+    const chunk = [Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')];
+    const { answer } = await post({ ...type, 'Transfer-Encoding': 'chunked' }, ...chunk);
+    expect(codeOf(await answer)).toEqual([503, 'OVERLOADED']);
+    expect(await refused('body')).toBe(before + 1);
+  });
+
+  it('is counted to its end behind its last boundary', async () => {
+    const body = Buffer.concat([head, Buffer.from('x\r\n--b--'), Buffer.alloc(2 * BODY_LIMIT_BYTES)]);
+    const chunk = [Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')];
+    const { answer } = await post({ ...type, 'Transfer-Encoding': 'chunked' }, ...chunk);
+    expect(codeOf(await answer)).toEqual([413, 'BODY_TOO_LARGE']);
+  });
 });
 
 it('answers health, metrics, feed and look-ups while the budget is used up', async () => {
