@@ -122,10 +122,12 @@ function hanging(): ServiceError {
 
 /** The parser's own errors, most of which carry a status of 500. */
 function broken(cause: Error & { code?: string }): ServiceError {
-  const detail = cause.message.includes('Boundary not found')
-    ? 'The Content-Type names no boundary; multipart/form-data needs boundary=….'
-    : `The multipart body cannot be read: ${
-        cause.code === 'FST_PARTS_LIMIT' ? `it has more than the limit of ${MAX_PARTS} parts` : cause.message
-      }.`;
-  return new ServiceError('BAD_MULTIPART', { detail, cause });
+  return new ServiceError('BAD_MULTIPART', { detail: brokenDetail(cause), cause });
+}
+
+function brokenDetail({ code, message }: Error & { code?: string }): string {
+  if (code === 'FST_PARTS_LIMIT') return `The multipart body has more than the limit of ${MAX_PARTS} parts.`;
+  if (message.includes('Boundary not found'))
+    return 'The Content-Type names no boundary; multipart/form-data needs boundary=….';
+  return `The multipart body cannot be read: ${message.replace(/\.$/, '')}.`;
 }
