@@ -1,10 +1,12 @@
 // Multipart bodies as libraries, gateways and mail programs write them, and as nobody should.
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import multipart from '@fastify/multipart';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { ServiceError } from '../../src/errors.js';
 import { readMultipart } from '../../src/http/multipart.js';
+import type { BodyReading } from '../../src/http/read-body.js';
 
 const TYPE = 'multipart/form-data; boundary=b';
 const DEPTH = 'Content-Disposition: form-data; name="depth"';
@@ -13,18 +15,20 @@ const part = (content: string, head = 'Content-Disposition: form-data; name="rgb
 
 let server: FastifyInstance;
 let grownBytes = 0;
+const reading = (announcedBytes: number): BodyReading => ({
+  announcedBytes,
+  bodyLimitBytes: 1024 * 1024,
+  bodyStallMs: 3000,
+  onStall: () => {},
+  claim: { growBody: (bytes) => (grownBytes += bytes) },
+  signal: new AbortController().signal,
+});
 beforeAll(async () => {
   server = Fastify();
   await server.register(multipart);
   server.post('/', async (request) => {
-    const { parts, metadata } = await readMultipart(request, {
-      announcedBytes: Number(request.headers['content-length'] ?? 0),
-      bodyLimitBytes: 1024 * 1024,
-      bodyStallMs: 3000,
-      onStall: () => {},
-      claim: { growBody: (bytes) => (grownBytes += bytes) },
-      signal: new AbortController().signal,
-    });
+    const announced = Number(request.headers['content-length'] ?? 0);
+    const { parts, metadata } = await readMultipart(request, reading(announced));
     const texts = [...parts].map(([name, bytes]) => [name, Buffer.from(bytes).toString('latin1')]);
     return metadata === undefined ? texts : [...texts, ['metadata', metadata.toString('latin1')]];
   });
@@ -97,6 +101,37 @@ describe('readMultipart', () => {
     expect(grownBytes).toBeLessThanOrEqual(2 * 301_000);
     grownBytes = 0;
     await send(`${part(content)}--b--`);
+    expect(grownBytes).toBe(0);
+  });
+
+  it('reads an epilogue away that comes long after the last boundary', async () => {
+    const body = `${part('x')}--b--\r\n${'y'.repeat(500_000)}`;
+    expect(await send(body, TYPE, 1000)).toEqual([['rgb', 'x']]);
+  });
+
+  it('refuses a body that its parser has all of and says nothing to', async () => {
+    const raw = new PassThrough();
+    const parts = () => raw.pipe(new PassThrough());
+    const read = readMultipart({ raw, parts } as unknown as FastifyRequest, reading(0));
+    raw.write('x');
+    setTimeout(() => raw.end(), 20);
+    await expect(read).rejects.toMatchObject({ code: 'BAD_MULTIPART' });
+  });
+
+  it('reserves nothing more for a body that was refused', async () => {
+    grownBytes = 0;
+    const chunk = Buffer.from(part('x'.repeat(200_000)));
+    const raw = new PassThrough();
+    const parts = async function* () {
+      raw.resume();
+      yield { type: 'file', fieldname: 'rgb', file: Readable.from([chunk]) };
+    };
+    const read = readMultipart({ raw, parts } as unknown as FastifyRequest, {
+      ...reading(0),
+      signal: AbortSignal.abort(new ServiceError('CLIENT_GONE', { detail: 'Nobody waits.' })),
+    });
+    await expect(read).rejects.toMatchObject({ code: 'CLIENT_GONE' });
+    await new Promise((resolve) => setTimeout(resolve, 20));
     expect(grownBytes).toBe(0);
   });
 
