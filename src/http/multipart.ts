@@ -52,18 +52,13 @@ function parse(
     const guard = new ParserGuard(raw, () => settle(() => reject(hanging())));
     // Before the parser: the limits come first.
     const watch = watchBody(raw, reading, () => void guard.check());
-    const settle = (how: () => void) => {
+    const settle = (answer: () => void) => {
       guard.release();
       watch.stop();
       raw.unpipe();
-      how();
+      answer();
     };
-    const parsed = gather(request, contents, reading.bodyLimitBytes).then((ends) => {
-      guard.release();
-      // What follows the last boundary is read away, and counted.
-      raw.resume();
-      return ends;
-    });
+    const parsed = gather(request, contents, reading.bodyLimitBytes).finally(() => guard.release());
     const ended = watch.ended.then(() => void guard.check());
     Promise.all([parsed, ended]).then(
       ([ends]) => settle(() => resolve(ends)),
