@@ -2,10 +2,14 @@
 import { fork } from 'node:child_process';
 
 /** Throws an Error where the process ends without an answer. Its errors go to this process's stderr. */
-export function runForked<Task extends object, Answer>(program: string, task: Task): Promise<Answer> {
+export function runForked<Task extends object, Answer>(
+  program: string,
+  task: Task,
+  execArgv: string[] = [],
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     // "advanced": bodies travel as bytes, not as JSON.
-    const child = fork(program, { serialization: 'advanced' });
+    const child = fork(program, { serialization: 'advanced', execArgv });
     let answer: { readonly value: Answer } | undefined;
     child.once('message', (value) => {
       answer = { value: value as Answer };

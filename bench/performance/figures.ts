@@ -59,6 +59,10 @@ export interface MeasuredBlock {
   readonly ceiling: Ceiling;
   readonly readyMs: number;
   readonly readyRssBytes: number | undefined;
+  /** After the closed loops. */
+  readonly closedRssBytes: number | undefined;
+  /** After the open loops, when it has recovered. */
+  readonly endRssBytes: number | undefined;
   readonly closed: readonly ClosedFigures[];
   readonly open: readonly OpenFigures[];
 }

@@ -1,18 +1,14 @@
 // Measures one contender in one round: the ceiling, start, closed loops, open loops, stop.
-import { availableParallelism } from 'node:os';
-import type { RawJob, RawResult } from '../ceiling/protocol.js';
-import { runRaw } from '../ceiling/raw.js';
 import type { Contender, StartedContender } from '../contenders/contender.js';
 import { planArrivals } from '../load/open-plan.js';
 import type { LoadResult, PreparedRequest } from '../load/protocol.js';
 import { runLoad } from '../load/run-load.js';
 import { memoryOf, sampleMemory } from '../process-memory.js';
 import { seededRandom } from '../random.js';
-import { percentile } from '../statistics.js';
-import type { Bodies, PictureCapture } from './bodies.js';
+import type { PictureCapture } from './bodies.js';
+import { type CeilingTask, measureCeiling } from './ceiling.js';
 import {
   type BodyKind,
-  type Ceiling,
   type ClosedFigures,
   closedFigures,
   type MeasuredBlock,
@@ -23,19 +19,14 @@ import {
 
 export const CLIENTS = [1, 2, 8, 32] as const;
 export const LOADS = [0.5, 0.8, 1.2, 3] as const;
-export const OVERLOAD = 3;
 export const DEADLINE_MS = 1000;
 
 const MEMORY_EVERY_MS = 250;
-const DRAIN_BETWEEN_LOADS_MS = 1500;
 
 /** Another decoder's JPEG may differ by a grey level; another capture's score differs by far more. */
 const SCORE_TOLERANCE = 0.02;
 
-export interface Measurement {
-  readonly bodies: Bodies;
-  readonly measureMs: number;
-  readonly warmUpMs: number;
+export interface Measurement extends CeilingTask {
   /** The first of an open loop, which do not count. */
   readonly settleMs: number;
   /** For logs and stores. */
@@ -56,51 +47,17 @@ export async function measureContender(
   onProgress('start');
   const server = await contender.start(measurement.folder);
   try {
-    const readyRssBytes = (await memoryOf(server.pid))?.rssBytes;
+    const rss = async () => (await memoryOf(server.pid))?.rssBytes;
+    const readyRssBytes = await rss();
     await assertAnswers(contender, server, [...bodies.png, ...bodies.jpeg], expected);
     const closed = await closedLoops(contender, server, measurement, withMix);
+    const closedRssBytes = await rss();
     const open = await openLoops(contender, server, measurement, closed);
-    const { name } = contender;
-    return { contender: name, round, ceiling, readyMs: server.readyMs, readyRssBytes, closed, open };
+    const memory = { readyRssBytes, closedRssBytes, endRssBytes: await rss() };
+    return { contender: contender.name, round, ceiling, readyMs: server.readyMs, ...memory, closed, open };
   } finally {
     await server.stop();
   }
-}
-
-interface MeasuredCeiling {
-  readonly ceiling: Ceiling;
-  /** Scores of all PNG captures, then of all JPEG captures. */
-  readonly expected: readonly number[];
-}
-
-async function measureCeiling(
-  { bodies, measureMs, warmUpMs }: Measurement,
-  withMix: boolean,
-): Promise<MeasuredCeiling> {
-  const cores = availableParallelism();
-  const raw = (captures: readonly { readonly job: RawJob }[], decode: boolean, workers = cores) =>
-    runRaw({ jobs: captures.map(({ job }) => job), decode, workers, measureMs, warmUpMs });
-  const perSecond = ({ latenciesMs }: RawResult) => (latenciesMs.length * 1000) / measureMs;
-  const png = await raw(bodies.png, true);
-  const jpeg = await raw(bodies.jpeg, true);
-  const bare = await raw(bodies.png, false);
-  const one = await raw(bodies.png, true, 1);
-  const mix = withMix
-    ? {
-        decodedPerSecond: perSecond(await raw(bodies.mix, true)),
-        barePerSecond: perSecond(await raw(bodies.mix, false)),
-      }
-    : undefined;
-  return {
-    ceiling: {
-      pngPerSecond: perSecond(png),
-      jpegPerSecond: perSecond(jpeg),
-      barePerSecond: perSecond(bare),
-      oneP50Ms: percentile(one.latenciesMs, 0.5),
-      mix,
-    },
-    expected: [...png.scores, ...jpeg.scores],
-  };
 }
 
 /** A fast answer that is wrong is no answer. */
@@ -168,13 +125,13 @@ async function openLoops(
     const result = await offer(contender, server, measurement, {
       perSecond: load * capacity,
       endMs,
-      normalMs: load === OVERLOAD ? normalMs : undefined,
+      // After every load, so that the next one meets a server that has none of the last one's left.
+      normalMs,
     });
     const samples = (await sampler.stop()).map(({ rssBytes }) => rssBytes);
     const peak = samples.length === 0 ? undefined : Math.max(...samples);
     const window = { settleMs: measurement.settleMs, endMs, deadlineMs: DEADLINE_MS };
     open.push(openFigures(load, window, result, peak));
-    await new Promise((resolve) => setTimeout(resolve, DRAIN_BETWEEN_LOADS_MS));
   }
   return open;
 }

@@ -25,8 +25,8 @@ score alone; Branchline with the whole inspection, stored before it is answered.
 - **Open loop**: captures come at random moments (Poisson) whatever became of those before, at a multiple of the
   contender's own capacity, which is its highest rate in the closed loops with PNG. The client hangs up after the
   deadline. The first seconds do not count. Latency counts from the moment planned, of captures answered in time.
-- **Recovery**: from the last arrival at the highest load until one client finds three answers in a row within twice
-  its usual time.
+- **Recovery**: from the last arrival until one client finds three answers in a row within twice its usual time. The
+  next load begins then, so that no contender carries a backlog from one to the next.
 - **Load generator**: a process of its own on the same machine, undici over kept-alive connections. It takes its
   share of the cores from the contender, and not from the ceiling.
 - Cells are medians over the rounds, with the least and the greatest in brackets. RSS is that of all processes of a
@@ -70,7 +70,7 @@ function sections(
     { title: 'Ceiling', table: ceilingTable(blocks) },
     { title: 'Closed loop', table: closedTable(blocks, titles) },
     { title: 'Open loop', table: openTable(blocks, titles) },
-    { title: 'Start', table: startTable(blocks, titles) },
+    { title: 'Start and memory', table: startTable(blocks, titles) },
   ].filter(({ table }) => table.rows.length > 0);
 }
 

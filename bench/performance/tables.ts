@@ -1,9 +1,9 @@
 // The tables of the page: one row a contender and setting, medians over the rounds with their spread. Pure.
 import { CONTENDERS, type ContenderName } from '../contenders/contender.js';
-import { PROBE_PATIENCE_MS, RECOVERY_WITHIN_MS } from '../load/protocol.js';
-import { type Spread, spreadOf } from '../statistics.js';
+import { spreadOf } from '../statistics.js';
 import type { Column, Table } from '../table.js';
 import type { BoundRow } from './bounds.js';
+import { megabytes, probesText, recoveryText, refusedText, spreadText } from './cells.js';
 import {
   type Block,
   type BodyKind,
@@ -13,9 +13,6 @@ import {
   type OpenFigures,
   saturation,
 } from './figures.js';
-
-const NONE = '–';
-const MIB = 1024 * 1024;
 
 const left = (title: string): Column => ({ title });
 const right = (title: string): Column => ({ title, align: 'right' });
@@ -151,13 +148,26 @@ export function openTable(blocks: readonly Block[], titles: ReadonlyMap<Contende
   return { columns, rows };
 }
 
+/** RSS at four moments; the peaks under each load stand in the table of the open loop. */
 export function startTable(blocks: readonly Block[], titles: ReadonlyMap<ContenderName, string>): Table {
+  const moments = ['readyRssBytes', 'closedRssBytes', 'peakRssBytes', 'endRssBytes'] as const;
+  const at = (block: MeasuredBlock, moment: (typeof moments)[number]) =>
+    moment === 'peakRssBytes'
+      ? block.open.flatMap(({ peakRssBytes }) => peakRssBytes ?? []).reduce(max, undefined)
+      : block[moment];
   return {
-    columns: [left('contender'), right('start to ready s'), right('RSS when ready MB')],
+    columns: [
+      left('contender'),
+      right('start to ready s'),
+      right('RSS MB when ready'),
+      right('after the closed loops'),
+      right('peak of the open loops'),
+      right('at the end'),
+    ],
     rows: settings(blocks, () => ['']).map(({ contender, of }) => [
       titles.get(contender) ?? contender,
       spreadText(spreadOf(of.map(({ readyMs }) => readyMs / 1000)), 2),
-      megabytes(of.flatMap(({ readyRssBytes }) => readyRssBytes ?? [])),
+      ...moments.map((moment) => megabytes(of.flatMap((block) => at(block, moment) ?? []))),
     ]),
   };
 }
@@ -170,11 +180,8 @@ export function notMeasured(blocks: readonly Block[], titles: ReadonlyMap<Conten
   return [...new Set(lines)];
 }
 
-/** "1.23" for one round, "1.23 (1.20–1.31)" for several, a dash for none. */
-export function spreadText(spread: Spread | undefined, digits: number): string {
-  if (spread === undefined) return NONE;
-  const [median, min, max] = [spread.median, spread.min, spread.max].map((value) => value.toFixed(digits));
-  return min === max ? `${median}` : `${median} (${min}–${max})`;
+function max(greatest: number | undefined, value: number): number {
+  return greatest === undefined || value > greatest ? value : greatest;
 }
 
 interface Setting {
@@ -204,39 +211,4 @@ function shareOfCeiling({ ceiling }: MeasuredBlock, { body, perSecond }: ClosedF
 function shareOfCapacity({ closed }: MeasuredBlock, { goodputPerSecond }: OpenFigures): number | undefined {
   const capacity = saturation(closed, 'png')?.perSecond;
   return capacity === undefined || capacity === 0 ? undefined : goodputPerSecond / capacity;
-}
-
-/** All rounds together, the commonest first. */
-function refusedText(rounds: readonly Readonly<Record<string, number>>[]): string {
-  const total = new Map<string, number>();
-  for (const refused of rounds)
-    for (const [kind, count] of Object.entries(refused)) total.set(kind, (total.get(kind) ?? 0) + count);
-  if (total.size === 0) return NONE;
-  return [...total]
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([kind, count]) => `${kind} × ${count}`)
-    .join(', ');
-}
-
-function probesText(every: readonly OpenFigures[]): string {
-  const paths = [...new Set(every.flatMap(({ probesP99Ms }) => Object.keys(probesP99Ms)))];
-  return paths
-    .map((path) => {
-      const spread = spreadOf(every.flatMap(({ probesP99Ms }) => probesP99Ms[path] ?? []));
-      const givenUp = (spread?.max ?? 0) >= PROBE_PATIENCE_MS ? ' (given up)' : '';
-      return `${path} ${spreadText(spread, 1)}${givenUp}`;
-    })
-    .join(', ');
-}
-
-function recoveryText(every: readonly OpenFigures[]): string {
-  const watched = every.flatMap(({ recoveryMs }) => (recoveryMs === undefined ? [] : [recoveryMs]));
-  if (watched.length === 0) return NONE;
-  const text = spreadText(spreadOf(watched.map((ms) => (ms ?? RECOVERY_WITHIN_MS) / 1000)), 1);
-  const never = watched.filter((ms) => ms === null).length;
-  return never === 0 ? text : `${text}; not within ${RECOVERY_WITHIN_MS / 1000} s: ${never}`;
-}
-
-function megabytes(bytes: readonly number[]): string {
-  return spreadText(spreadOf(bytes.map((value) => value / MIB)), 0);
 }
