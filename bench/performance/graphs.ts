@@ -10,7 +10,11 @@ import { findTrainer } from '../trainer.js';
 export async function singleGraphs(bundle: string, folder: string, trainer?: string): Promise<string> {
   const graphs = resolve(folder);
   const stamp = join(graphs, 'manifest.sha256');
-  const manifest = await readFile(join(bundle, 'manifest.json'));
+  const manifest = await readFile(join(bundle, 'manifest.json')).catch((cause: unknown) => {
+    throw new Error(`${bundle}/manifest.json cannot be read: run this from the root of the repository.`, {
+      cause,
+    });
+  });
   const wanted = createHash('sha256').update(manifest).digest('hex');
   if ((await readFile(stamp, 'utf8').catch(() => '')) === wanted) return graphs;
   const command = await findTrainer(trainer);
