@@ -5,6 +5,6 @@ import type { RawResult, RawTask } from './protocol.js';
 
 const MAIN = fileURLToPath(new URL('./raw-main.js', import.meta.url));
 
-export function runRaw(task: RawTask): Promise<RawResult> {
-  return runForked(MAIN, task);
+export function runRaw(task: RawTask, signal: AbortSignal): Promise<RawResult> {
+  return runForked(MAIN, task, { signal });
 }

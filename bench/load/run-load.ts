@@ -5,6 +5,6 @@ import type { LoadResult, LoadTask } from './protocol.js';
 
 const GENERATOR = fileURLToPath(new URL('./generator.js', import.meta.url));
 
-export function runLoad(task: LoadTask): Promise<LoadResult> {
-  return runForked(GENERATOR, task);
+export function runLoad(task: LoadTask, signal: AbortSignal): Promise<LoadResult> {
+  return runForked(GENERATOR, task, { signal });
 }

@@ -10,6 +10,7 @@ export interface CeilingTask {
   readonly bodies: Bodies;
   readonly measureMs: number;
   readonly warmUpMs: number;
+  readonly signal: AbortSignal;
 }
 
 export interface MeasuredCeiling {
@@ -20,12 +21,12 @@ export interface MeasuredCeiling {
 
 /** `withMix`: all branches in turn, too. */
 export async function measureCeiling(
-  { bodies, measureMs, warmUpMs }: CeilingTask,
+  { bodies, measureMs, warmUpMs, signal }: CeilingTask,
   withMix: boolean,
 ): Promise<MeasuredCeiling> {
   const cores = availableParallelism();
   const raw = (captures: readonly { readonly job: RawJob }[], decode: boolean, workers = cores) =>
-    runRaw({ jobs: captures.map(({ job }) => job), decode, workers, measureMs, warmUpMs });
+    runRaw({ jobs: captures.map(({ job }) => job), decode, workers, measureMs, warmUpMs }, signal);
   const perSecond = ({ latenciesMs }: RawResult) => (latenciesMs.length * 1000) / measureMs;
   const png = await raw(bodies.png, true);
   const jpeg = await raw(bodies.jpeg, true);

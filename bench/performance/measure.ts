@@ -1,7 +1,7 @@
 // Measures one contender in one round: the ceiling, start, closed loops, open loops, stop.
 import type { Contender, StartedContender } from '../contenders/contender.js';
 import { planArrivals } from '../load/open-plan.js';
-import type { LoadResult, PreparedRequest } from '../load/protocol.js';
+import type { LoadResult, LoadTask, PreparedRequest } from '../load/protocol.js';
 import { runLoad } from '../load/run-load.js';
 import { memoryOf, sampleMemory } from '../process-memory.js';
 import { seededRandom } from '../random.js';
@@ -89,7 +89,7 @@ async function assertAnswers(
 async function closedLoops(
   contender: Contender,
   { url }: StartedContender,
-  { bodies, measureMs, warmUpMs, onProgress }: Measurement,
+  { bodies, measureMs, warmUpMs, signal, onProgress }: Measurement,
   withMix: boolean,
 ): Promise<ClosedFigures[]> {
   const kinds: [BodyKind, PreparedRequest[]][] = [
@@ -101,7 +101,7 @@ async function closedLoops(
   for (const [body, requests] of kinds)
     for (const clients of CLIENTS) {
       onProgress(`${body}, ${clients} clients`);
-      const result = await runLoad({ kind: 'closed', url, requests, clients, warmUpMs, measureMs });
+      const result = await runLoad({ kind: 'closed', url, requests, clients, warmUpMs, measureMs }, signal);
       closed.push(closedFigures(body, clients, measureMs, result));
     }
   return closed;
@@ -145,10 +145,10 @@ interface Offer {
 function offer(
   contender: Contender,
   { url }: StartedContender,
-  { bodies }: Measurement,
+  { bodies, signal }: Measurement,
   { perSecond, endMs, normalMs }: Offer,
 ): Promise<LoadResult> {
-  return runLoad({
+  const task: LoadTask = {
     kind: 'open',
     url,
     requests: bodies.png.map(({ picture }) => contender.requestFor(picture)),
@@ -156,5 +156,6 @@ function offer(
     deadlineMs: DEADLINE_MS,
     probes: contender.probes,
     normalMs,
-  });
+  };
+  return runLoad(task, signal);
 }

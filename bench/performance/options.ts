@@ -25,7 +25,7 @@ Ratios within a round are the result; times belong to the machine. Needs trainin
 for the single-graph files, and Python >= 3.11 for the peers, whose virtual environment is made under
 var/bench on first use. A peer that cannot be installed or started is named in the table with its reason.
 All raw figures are kept in var/bench/results.json. Exit code: 0 where the run came to its end, whatever
-it showed; 1 where not; 2 for a wrong command line.
+it showed; 1 where not, or where Branchline itself could not be measured; 2 for a wrong command line.
 `;
 
 export interface BenchOptions {

@@ -49,10 +49,18 @@ export async function readMixtures(modelsDir: string, model: string): Promise<Mi
  * Asks for every score once, one capture at a time. Throws an Error where the service does not judge a golden
  * capture as its manifest says. Of captures that score the same on one branch the first stays.
  */
-export async function judgeAlone(url: string, mixtures: readonly Mixture[]): Promise<KnownCapture[]> {
+export async function judgeAlone(
+  url: string,
+  mixtures: readonly Mixture[],
+  signal: AbortSignal,
+): Promise<KnownCapture[]> {
   const known: KnownCapture[] = [];
   for (const { name, branch, parts, goldenScore } of mixtures) {
-    const response = await fetch(`${url}/v1/inspections`, { method: 'POST', body: captureForm(parts) });
+    const response = await fetch(`${url}/v1/inspections`, {
+      method: 'POST',
+      body: captureForm(parts),
+      signal,
+    });
     const answer = (await response.json()) as { score?: number; branch?: string; detail?: string };
     if (!response.ok || answer.branch !== branch || typeof answer.score !== 'number')
       throw new Error(`${name}, judged alone: ${response.status} ${answer.detail ?? answer.branch}`);

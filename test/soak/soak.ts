@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../../bench/command-line.js';
 import { runForked } from '../../bench/forked.js';
+import { abortWhenInterrupted } from '../../bench/interruption.js';
 import { memoryOf } from '../../bench/process-memory.js';
 import { drawBelow, type Random, seededRandom } from '../../bench/random.js';
 import { judgeAlone, type KnownCapture, readMixtures } from './catalogue.js';
@@ -30,8 +31,9 @@ async function main(): Promise<number> {
   }
   const folder = await mkdtemp(join(tmpdir(), 'branchline-soak-'));
   try {
-    const { known, faults } = await identity(options, folder);
-    const leaks = [await captureLeak(options, folder, known), await loadLeak(options)];
+    const signal = abortWhenInterrupted();
+    const { known, faults } = await identity(options, folder, signal);
+    const leaks = [await captureLeak(options, folder, known, signal), await loadLeak(options, signal)];
     const ok = faults === 0 && !leaks.includes(true);
     print(ok ? 'All is well.' : 'NOT WELL: see above.');
     return ok ? 0 : 1;
@@ -45,17 +47,17 @@ interface IdentityOutcome {
   readonly faults: number;
 }
 
-async function identity(options: SoakOptions, folder: string): Promise<IdentityOutcome> {
+async function identity(options: SoakOptions, folder: string, signal: AbortSignal): Promise<IdentityOutcome> {
   const { captures, clients, seed, killEveryMs, modelsDir, model } = options;
   const random = seededRandom(seed);
   const mixtures = drawSome(await readMixtures(modelsDir, model), Math.max(64, captures / 20), random);
   const service = await MortalService.open({ modelsDir, model, folder });
   try {
-    const known = await judgeAlone(service.url, mixtures);
+    const known = await judgeAlone(service.url, mixtures, signal);
     print(`identity: ${known.length} captures known by their score, of ${mixtures.length} mixtures`);
     const ledger = new Ledger();
     const chaos = startChaos(service, killEveryMs);
-    const traffic = { captures, clients, known, random, ledger };
+    const traffic = { captures, clients, known, random, ledger, signal };
     await runTraffic(service, { ...traffic, onDone: () => {} }).finally(() => chaos.stop());
     const { crashedThreads, killedServices } = await chaos.stop();
     ledger.checkFeed(await readFeed(service.url, captures + mixtures.length));
@@ -83,6 +85,7 @@ async function captureLeak(
   options: SoakOptions,
   folder: string,
   known: readonly KnownCapture[],
+  signal: AbortSignal,
 ): Promise<boolean> {
   const { captures, clients, seed, modelsDir, model } = options;
   const own = await mkdtemp(join(folder, 'leak-'));
@@ -96,7 +99,7 @@ async function captureLeak(
   };
   const ledger = new Ledger();
   try {
-    const traffic = { captures, clients, known, random: seededRandom(seed + 1), ledger };
+    const traffic = { captures, clients, known, random: seededRandom(seed + 1), ledger, signal };
     await runTraffic(service, {
       ...traffic,
       onDone: (done) => {
@@ -111,10 +114,11 @@ async function captureLeak(
   return printGrowth('leak, captures', 'capture', judgeGrowth(points)) || ledger.faults.length > 0;
 }
 
-async function loadLeak({ modelsDir, model, loads }: SoakOptions): Promise<boolean> {
+async function loadLeak({ modelsDir, model, loads }: SoakOptions, signal: AbortSignal): Promise<boolean> {
   if (loads === 0) return false;
   const task: LoadBundles = { modelsDir, model, loads };
-  const points = await runForked<LoadBundles, MemoryPoint[]>(LOAD_BUNDLES, task, ['--expose-gc']);
+  const fork = { signal, execArgv: ['--expose-gc'] };
+  const points = await runForked<LoadBundles, MemoryPoint[]>(LOAD_BUNDLES, task, fork);
   return printGrowth('leak, loads', 'load', judgeGrowth(points));
 }
 

@@ -12,6 +12,7 @@ export interface Traffic {
   readonly known: readonly KnownCapture[];
   readonly random: Random;
   readonly ledger: Ledger;
+  readonly signal: AbortSignal;
   onDone(done: number): void;
 }
 
@@ -33,6 +34,7 @@ export async function runTraffic(service: MortalService, traffic: Traffic): Prom
       if (capture === undefined) throw new Error('no capture is known');
       const manners = drawManners(random);
       await service.untilUp();
+      traffic.signal.throwIfAborted();
       if (service.died !== undefined) throw new Error(`the service ended by itself: ${service.died}`);
       if (performance.now() > endMs) throw new Error(`only ${done} of ${captures} captures came to an end`);
       ledger.sent(captureId, capture);
