@@ -10,7 +10,9 @@ judge = Judge()
 
 
 @app.post("/inference")
-def inference(picture: Annotated[bytes, Body(media_type="application/octet-stream")]) -> dict[str, float]:
+def inference(
+    picture: Annotated[bytes, Body(media_type="application/octet-stream")],
+) -> dict[str, float]:
     return {"score": judge.score(picture)}
 
 

@@ -27,7 +27,7 @@ export interface Bodies {
   readonly mix: readonly MixCapture[];
 }
 
-/** As cameras set it; about a third of the PNG's size. */
+/** As cameras set it; a ninth of the PNG's size. */
 const JPEG_QUALITY = 90;
 /** Below this a picture shows nothing (a covered lens) or is cut short: another path than judging. */
 const LEAST_FILE_BYTES = 40_000;

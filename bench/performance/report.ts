@@ -16,11 +16,11 @@ export interface Report {
 
 const METHOD = `Every contender judges the same pictures (\`models/demo-part\`, branch \`rgb\`) with as many workers of one
 thread as there are cores. The peers and the ceiling run the branch as one merged graph
-(\`branchline-train export --single-file\`), Branchline runs its bundle: encoder, then head. Peers answer with the
-score alone; Branchline with the whole inspection, stored before it is answered.
+(\`branchline-train export --single-file\`), Branchline runs its bundle: encoder, then head. Peers decode with the
+library that is usual in their language (Pillow, sharp), the ceiling as Branchline does. Peers answer with the score alone; Branchline with the whole inspection, stored before it is answered.
 
-- **Ceiling**: bare onnxruntime-node in worker threads, without HTTP, measured anew just before each contender. Every
-  "÷ ceiling" is taken within its own round; the order of the contenders turns from round to round.
+- **Ceiling**: bare onnxruntime-node in worker threads, without HTTP, measured anew beside each contender: PNG before
+  and after its closed loops, the mean of both. Every "÷ ceiling" is taken within its own round; the order of the contenders turns from round to round.
 - **Closed loop**: each client sends its next capture when the last is answered.
 - **Open loop**: captures come at random moments (Poisson) whatever became of those before, at a multiple of the
   contender's own capacity, which is its highest rate in the closed loops with PNG. The client hangs up after the

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MortalService } from './mortal-service.js';
 
 export interface Chaos {
-  /** Resolves when nothing is being killed or started any more. */
+  /** Resolves when nothing is being killed or started any more. Threads are counted as the service counts them. */
   stop(): Promise<{ readonly crashedThreads: number; readonly killedServices: number }>;
 }
 
@@ -18,8 +18,8 @@ export function startChaos(service: MortalService, everyMs: number): Chaos {
       if (stopping.signal.aborted) return;
       if (turn % 3 !== 0) {
         service.crashThread();
-        crashedThreads++;
       } else {
+        crashedThreads += await service.lostThreads();
         await service.killAndRestart();
         killedServices++;
       }
@@ -31,7 +31,7 @@ export function startChaos(service: MortalService, everyMs: number): Chaos {
     stop: async () => {
       stopping.abort();
       await killing;
-      return { crashedThreads, killedServices };
+      return { crashedThreads: crashedThreads + (await service.lostThreads()), killedServices };
     },
   };
 }

@@ -70,6 +70,12 @@ export class MortalService {
     if (!this.#down) process.kill(this.#running.pid, CRASH_SIGNAL);
   }
 
+  /** Threads this process has lost so far, as the service counts them. */
+  async lostThreads(): Promise<number> {
+    const metrics = await (await fetch(`${this.url}/metrics`)).text();
+    return Number(/^branchline_worker_restarts_total (\d+)$/m.exec(metrics)?.[1] ?? 0);
+  }
+
   /** Killed as by a power cut, and up again. */
   async killAndRestart(): Promise<void> {
     this.#down = true;

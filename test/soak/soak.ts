@@ -58,7 +58,10 @@ async function identity(options: SoakOptions, folder: string, signal: AbortSigna
     const ledger = new Ledger();
     const chaos = startChaos(service, killEveryMs);
     const traffic = { captures, clients, known, random, ledger, signal };
-    await runTraffic(service, { ...traffic, onDone: () => {} }).finally(() => chaos.stop());
+    await runTraffic(service, { ...traffic, onDone: () => {} }).catch(async (error: unknown) => {
+      await chaos.stop().catch(() => {});
+      throw error;
+    });
     const { crashedThreads, killedServices } = await chaos.stop();
     ledger.checkFeed(await readFeed(service.url, captures + mixtures.length));
     const counts = [...ledger.counts].map(([kind, count]) => `${kind} ${count}`).join(', ');
