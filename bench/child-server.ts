@@ -46,13 +46,14 @@ export async function startServer(settings: ServerCommand): Promise<ChildServer>
     env: settings.env,
     ...(settings.cwd !== undefined && { cwd: settings.cwd }),
   });
-  await log.close();
+  // Listened for before anything is awaited: a command that does not exist says so at once.
   const exited = once(child, 'exit').then(
     () => {},
     (error: Error) => {
       throw new Error(`${settings.what} cannot be started: ${error.message}.`, { cause: error });
     },
   );
+  await log.close();
   if (child.pid === undefined) {
     await exited;
     throw new Error(`${settings.what} cannot be started.`);

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const REQUIREMENTS = fileURLToPath(new URL('../../../bench/peers/requirements.txt', import.meta.url));
 
-/** The path of its python. Throws an Error of one line that says which step failed. */
+/** The path of its python. Throws an Error of one line that says why it cannot be made, without paths: it is published. */
 export async function peersPython(folder: string, basePython = 'python3'): Promise<string> {
   const environment = resolve(folder);
   const python = join(environment, 'bin', 'python');
@@ -40,9 +40,9 @@ async function succeed(command: string, ...args: string[]): Promise<void> {
     said += chunk;
   });
   const [code] = await once(child, 'close').catch((cause: Error) => {
-    throw new Error(`${command} cannot be run: ${cause.message}`, { cause });
+    throw new Error(`its virtual environment cannot be made: ${cause.message}`, { cause });
   });
   if (code === 0) return;
-  const lastWords = said.trim().split('\n').at(-1) ?? '';
-  throw new Error(`"${[command, ...args].join(' ')}" failed: ${lastWords}`);
+  const lastWords = said.trim().split('\n').at(-1) || `exit code ${code}`;
+  throw new Error(`its virtual environment cannot be made: ${lastWords}`);
 }
