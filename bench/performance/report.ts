@@ -30,9 +30,7 @@ library that is usual in their language (Pillow, sharp), the ceiling as Branchli
 - **Load generator**: a process of its own on the same machine, undici over kept-alive connections. It takes its
   share of the cores from the contender, and not from the ceiling.
 - Cells are medians over the rounds, with the least and the greatest in brackets. RSS is that of all processes of a
-  contender; a page shared by two counts twice.
-
-int8, identity, leak and fuzz are not measured here: see \`branchline-train export\` and \`npm run soak\`.`;
+  contender; a page shared by two counts twice.`;
 
 export function pageOf({ machine, options, titles, blocks }: Report): string {
   const missing = notMeasured(blocks, titles);

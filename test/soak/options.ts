@@ -5,7 +5,7 @@ import { numberIn, UsageError, wholeNumberIn } from '../../bench/command-line.js
 export const HELP = `Wears the service out, and looks whether every answer is still the right one.
 
   npm run soak                                   a minute or so
-  npm run soak -- --captures 20000 --loads 200   the long one
+  npm run soak -- --captures 20000 --loads 200   the long one: half an hour or so
 
   --captures N       captures of the identity part, and as many of the leak part  (default 400)
   --loads N          how often the bundle is loaded and let go of                 (default 5)
