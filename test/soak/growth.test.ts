@@ -29,6 +29,8 @@ describe('growth', () => {
 
   it('is not judged by a handful of looks', () => {
     expect(judgeGrowth([])).toBeUndefined();
-    expect(judgeGrowth([1, 2, 3, 4].map((x) => ({ x, bytes: x * 900 * MIB })))).toBeUndefined();
+    const steep = Array.from({ length: 16 }, (_, i) => ({ x: i + 1, bytes: i * 900 * MIB }));
+    expect(judgeGrowth(steep.slice(0, 14))).toBeUndefined();
+    expect(judgeGrowth(steep)?.leaks).toBe(true);
   });
 });

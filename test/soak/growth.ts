@@ -23,6 +23,8 @@ const MIB = 1024 * 1024;
 // In a few hundred captures the heap has not found its size yet: 10 to 25 MiB were seen where nothing leaks.
 const LEAST_TOLERANCE_BYTES = 64 * MIB;
 const TOLERANCE_SHARE = 0.05;
+/** In the second half: three loads of a large bundle once gave a slope of 100 ± 50 MiB a load, which says nothing. */
+const LEAST_POINTS = 8;
 
 /** undefined where there are too few points to say anything. A leak is a slope beyond its own error and the noise. */
 export function judgeGrowth(points: readonly MemoryPoint[]): Growth | undefined {
@@ -30,6 +32,7 @@ export function judgeGrowth(points: readonly MemoryPoint[]): Growth | undefined 
   if (first === undefined || last === undefined) return undefined;
   const middle = (first.x + last.x) / 2;
   const half = points.filter(({ x }) => x >= middle);
+  if (half.length < LEAST_POINTS) return undefined;
   const line = fitLine(half.map(({ x, bytes }) => ({ x, y: bytes })));
   const medianBytes = spreadOf(half.map(({ bytes }) => bytes))?.median;
   if (line === undefined || medianBytes === undefined) return undefined;

@@ -4,11 +4,11 @@ import { numberIn, UsageError, wholeNumberIn } from '../../bench/command-line.js
 
 export const HELP = `Wears the service out, and looks whether every answer is still the right one.
 
-  npm run soak                                   a minute or so
+  npm run soak                                   a minute or two
   npm run soak -- --captures 20000 --loads 200   the long one: half an hour or so
 
   --captures N       captures of the identity part, and as many of the leak part  (default 400)
-  --loads N          how often the bundle is loaded and let go of                 (default 5)
+  --loads N          how often the bundle is loaded and let go of; under 16 says nothing (default 16)
   --clients N        stations at once                                             (default 32)
   --kill-every S     seconds between two kills: a worker, a worker, the service   (default 4)
   --seed N           draws the same captures, aborts and kills again              (default 1)
@@ -39,7 +39,7 @@ export interface SoakOptions {
 const text = (fallback: string) => ({ type: 'string', default: fallback }) as const;
 const OPTIONS = {
   captures: text('400'),
-  loads: text('5'),
+  loads: text('16'),
   clients: text('32'),
   'kill-every': text('4'),
   seed: text('1'),
