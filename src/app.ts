@@ -96,7 +96,9 @@ async function openRooms(
       metrics: {
         ...metrics,
         scrape: () => {
-          metrics.workers(inference.pool.alive, inference.pool.wanted);
+          const { pool, scheduler } = inference;
+          metrics.workers(pool.alive, pool.wanted, pool.stuck);
+          metrics.oldestWait(scheduler.oldestWaitMs / 1000);
           return metrics.scrape();
         },
       },
