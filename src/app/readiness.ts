@@ -9,12 +9,12 @@ const PING_TIMEOUT_MS = 800;
 export function createReadiness(
   { pool, scheduler }: Inference,
   store: Pick<ResultStore, 'ping'>,
-  closing: AbortSignal,
+  leaving: AbortSignal,
 ): () => Promise<Readiness> {
   return async () => {
     const reasons: string[] = [];
     const warnings: string[] = [];
-    if (closing.aborted) reasons.push('draining: the service is shutting down');
+    if (leaving.aborted) reasons.push('draining: the service is shutting down');
     if (pool.alive === 0) reasons.push('workers: none is ready; a replacement is starting');
     else if (pool.alive < pool.wanted) warnings.push(`workers: ${pool.alive} of ${pool.wanted} are ready`);
     if (pool.stuck > 0)

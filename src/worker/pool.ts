@@ -91,6 +91,11 @@ export class WorkerPool {
     return this.#stuck.size;
   }
 
+  /** Threads in a run, stuck or not. */
+  get busy(): number {
+    return this.#alive.size - this.#idle.length + this.#stuck.size;
+  }
+
   /** Only while `idle` > 0. `calls` of one model. Throws ServiceError WORKER_LOST, WORKER_STUCK. */
   async run(calls: readonly BranchCall[], expectedMs: number): Promise<RunResult> {
     const worker = this.#idle.pop();
