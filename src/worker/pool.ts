@@ -195,6 +195,8 @@ export class WorkerPool {
       }
     } finally {
       this.#coming--;
+      // It may be lost again already.
+      this.#replaceMissing();
     }
   }
 }

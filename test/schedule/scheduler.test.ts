@@ -172,6 +172,7 @@ describe('a batch', () => {
     for (let n = 0; n < 5; n++) machine.submit('rgb', { deadlineMs: 1000 });
     machine.running[0]?.finish();
     expect(machine.running[0]?.calls).toHaveLength(3);
+    expect(machine.scheduler.depth).toBe(3);
   });
 });
 

@@ -228,7 +228,11 @@ describe('WorkerPool', () => {
   });
 
   it('starts no third thread where two of one worker are stuck, until one comes back', async () => {
-    const { pool, run, watch, becomesIdle } = await openPool();
+    let started = 0;
+    const pause = async () => {
+      started++;
+    };
+    const { pool, run, watch, becomesIdle } = await openPool({ pause });
     const holds = [await holdUp(), await holdUp()];
     for (const { path } of holds) {
       const hanging = run(path);
@@ -237,8 +241,7 @@ describe('WorkerPool', () => {
       await expect(hanging).rejects.toMatchObject({ code: 'WORKER_STUCK' });
       if (pool.stuck < 2) await replaced;
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect([pool.alive, pool.stuck]).toEqual([0, 2]);
+    expect([pool.alive, pool.stuck, started]).toEqual([0, 2, 1]);
     const replaced = becomesIdle();
     await holds[0]?.letGo();
     await replaced;
@@ -252,6 +255,7 @@ describe('WorkerPool', () => {
     try {
       const hanging = run(path);
       const closing = pool.close();
+      await new Promise(setImmediate);
       watch.ring();
       await expect(hanging).rejects.toMatchObject({ code: 'WORKER_STUCK' });
       await closing;
