@@ -97,7 +97,10 @@ async function openRooms(
       metrics.storeFailed();
       log.error({ err: error }, 'an inspection was answered but not stored');
     },
-    onSaved: (elapsedMs) => metrics.saved(elapsedMs / 1000),
+    onSaved: (elapsedMs) => {
+      metrics.saved(elapsedMs / 1000);
+      inference.scheduler.tookAfterwards(elapsedMs);
+    },
   });
 
   await mountRoutes(

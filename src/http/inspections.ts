@@ -1,5 +1,5 @@
 // POST a capture; look inspections up, one by one or as a feed.
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ServiceError } from '../errors.js';
@@ -79,8 +79,9 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
     {
       schema: postSchema,
       config: { documentedBody: captureBody },
-      onRequest: async (_request, reply) => {
-        admit();
+      onRequest: async (request, reply) => {
+        const known = knownPatience(request);
+        admit(known === undefined ? undefined : performance.now() + known);
         metrics.inFlight(1);
         reply.raw.once('close', () => metrics.inFlight(-1));
       },
@@ -89,12 +90,8 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
       const receivedMs = performance.now() - reply.elapsedTime;
       const receivedAt = new Date();
       const client = watchClient(reply, receivedMs, hurry);
-      // What stands outside the body wins: by it a capture is refused before its body is read.
       const known = request.query.deadlineMs ?? request.headers['x-deadline-ms'];
-      if (known !== undefined) {
-        admit(receivedMs + known);
-        client.waitFor(known);
-      }
+      if (known !== undefined) client.waitFor(known);
       const capture = await whileWaiting(client.signal, readCapture(request, request.query, bodyLimitBytes));
       const patienceMs = known ?? capture.metadata.deadlineMs ?? defaultDeadlineMs;
       if (known === undefined) client.waitFor(patienceMs);
@@ -122,6 +119,12 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
     const { items, nextCursor } = await longPoll(store, asked, wait * 1000, signal);
     return { items: [...items], nextCursor };
   });
+}
+
+/** What stands outside the body wins: by it a capture is refused before its body is read. Not validated yet. */
+function knownPatience({ query, headers }: FastifyRequest): number | undefined {
+  const { deadlineMs = headers['x-deadline-ms'] } = query as { deadlineMs?: unknown };
+  return patience.safeParse(deadlineMs).data;
 }
 
 export function noInspection(id: string): ServiceError {

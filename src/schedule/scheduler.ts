@@ -2,6 +2,7 @@
 import { ServiceError } from '../errors.js';
 import type { RunResult } from '../worker/inference-worker.js';
 import type { BatchAnswer, BranchCall } from '../worker/protocol.js';
+import { Afterwards } from './afterwards.js';
 import { decide, type Reason } from './door.js';
 import { type ExpectedTime, graphsOf } from './expected-time.js';
 import { forecast, type Machine } from './forecast.js';
@@ -48,10 +49,7 @@ interface Waiting extends Submission, Queued {
   readonly reject: (reason: unknown) => void;
 }
 
-/**
- * Share of a capture's time that the door leaves free: for judging, storing and sending after the run, and for what
- * the forecast does not know.
- */
+/** Share of a capture's time that the door leaves free for what the forecast does not know. */
 const SLACK = 0.1;
 
 /** Queues full of captures: long enough to tell a crowd from a neighbour, short enough to forget yesterday's. */
@@ -62,6 +60,7 @@ export class Scheduler {
   /** In the order of deadlines. */
   #queue: Waiting[] = [];
   readonly #shares: Shares;
+  readonly #afterwards = new Afterwards();
   /** When each running batch is expected to end. */
   readonly #running = new Set<{ readonly endMs: number }>();
 
@@ -93,7 +92,7 @@ export class Scheduler {
     if (deadlineMs === undefined) return;
     const before = this.#queue.filter((waiting) => waiting.deadlineMs <= deadlineMs);
     const shortestMs = Math.min(...this.#queue.map(({ graphs }) => machine.expected.ofOne(graphs)));
-    const lateMs = forecast(before, machine).freeMs + shortestMs - dueOf(deadlineMs, machine.nowMs);
+    const lateMs = forecast(before, machine).freeMs + shortestMs - this.#dueOf(deadlineMs, machine.nowMs);
     if (lateMs > 0) throw this.#refusal('late', lateMs);
   }
 
@@ -105,7 +104,7 @@ export class Scheduler {
       const waiting: Waiting = {
         ...submission,
         graphs: graphsOf(submission.call),
-        dueMs: dueOf(submission.deadlineMs, enqueuedMs),
+        dueMs: this.#dueOf(submission.deadlineMs, enqueuedMs),
         enqueuedMs,
         resolve,
         reject,
@@ -118,6 +117,11 @@ export class Scheduler {
         void this.#start([waiting], enqueuedMs);
       } else this.#admit(waiting);
     });
+  }
+
+  /** What a capture took after its run: the door leaves the next ones as much. */
+  tookAfterwards(ms: number): void {
+    this.#afterwards.observe(ms);
   }
 
   /** Starts what can start; called when a worker became idle. */
@@ -151,7 +155,8 @@ export class Scheduler {
   #dropHopeless(nowMs: number): void {
     const { expected } = this.#options;
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
-      if (nowMs + expected.ofOne(first.graphs) <= first.deadlineMs && nowMs < first.deadlineMs) return;
+      const answeredMs = nowMs + expected.ofOne(first.graphs) + this.#afterwards.estimateMs;
+      if (answeredMs <= first.deadlineMs && nowMs < first.deadlineMs) return;
       this.#queue.shift();
       first.reject(waitedInVain(nowMs - first.enqueuedMs));
     }
@@ -197,6 +202,10 @@ export class Scheduler {
     };
   }
 
+  #dueOf(deadlineMs: number, nowMs: number): number {
+    return deadlineMs - SLACK * Math.max(0, deadlineMs - nowMs) - this.#afterwards.estimateMs;
+  }
+
   #refusal(reason: Reason, retryInMs: number): ServiceError {
     const { length } = this.#queue;
     return reason === 'full' ? queueFull(length, retryInMs) : wouldBeLate(length, retryInMs);
@@ -214,8 +223,4 @@ function settle(
     );
   else if (outcome instanceof ServiceError) reject(outcome);
   else resolve({ answer: outcome, queueMs: startedMs - enqueuedMs });
-}
-
-function dueOf(deadlineMs: number, nowMs: number): number {
-  return deadlineMs - SLACK * Math.max(0, deadlineMs - nowMs);
 }

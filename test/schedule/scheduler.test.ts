@@ -78,6 +78,17 @@ describe('the waiting', () => {
     expect(branches(machine)).toEqual(['a', 'next']);
   });
 
+  it('never run where storing would make them late', async () => {
+    const machine = byHand();
+    machine.submit('a');
+    const late = machine.submit('late', { deadlineMs: 100 });
+    machine.scheduler.tookAfterwards(30);
+    machine.clock.ms = 50;
+    machine.running[0]?.finish();
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_UNREACHABLE' });
+    expect(branches(machine)).toEqual(['a']);
+  });
+
   it('never run where their caller hung up, and free their place', async () => {
     const machine = byHand({ queueLimit: 1 });
     machine.submit('a');
@@ -202,6 +213,18 @@ describe('the door', () => {
     await expect(machine.submit('a', { deadlineMs: 2000 })).rejects.toMatchObject({ retryAfterSeconds: 1 });
     machine.submit('a', { deadlineMs: 4500 });
     expect(machine.scheduler.depth).toBe(3);
+  });
+
+  it('leaves time for what storing took lately', async () => {
+    const machine = byHand({ runMs: 100, known: ['a'] });
+    for (let n = 0; n < 100; n++) machine.scheduler.tookAfterwards(300);
+    machine.submit('a');
+    // Done at 200, due at 0.9 of its time less 300.
+    await expect(machine.submit('a', { deadlineMs: 540 })).rejects.toMatchObject({
+      code: 'DEADLINE_UNREACHABLE',
+    });
+    machine.submit('a', { deadlineMs: 570 });
+    expect(machine.scheduler.depth).toBe(1);
   });
 
   it('lets a capture with an earlier deadline pass those who have time', async () => {
