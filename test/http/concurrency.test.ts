@@ -7,6 +7,7 @@ import { type RunningService, startService } from '../support/service.js';
 import { rgbPng } from '../support/tiny-bundle.js';
 
 const CLIENTS = 32;
+const MAX_ROUNDS = 50;
 const SUBSETS = [
   'rgb',
   'depth',
@@ -55,19 +56,24 @@ it.each([
     for (const parts of captures) alone.push(await inspect(service.url, parts));
     expect(new Set(alone.map(({ branch, score }) => `${branch} ${score}`)).size).toBe(CLIENTS);
 
-    const together = await Promise.all(
-      captures.map((parts, client) => inspect(service.url, parts, { captureId: `client-${client}` })),
-    );
-    if (which === 1) expect(await meanBatch(service)).toBeGreaterThan(1);
-    together.forEach((answer, client) => {
-      expect(answer.captureId).toBe(`client-${client}`);
-      expect(answer.branch).toBe(subsetOf(client));
-      const own = alone[client] as Inspection;
-      for (const [together, alone] of pairs(answer, own))
-        expect(Math.abs(together - alone)).toBeLessThanOrEqual(tolerance);
-      expect(Object.keys(answer.evidence)).toEqual(Object.keys(own.evidence));
-      expect(answer.regions.map(({ bbox }) => bbox)).toEqual(own.regions.map(({ bbox }) => bbox));
-    });
+    // The tiny model runs in a millisecond: whether two captures meet in the queue is left to the machine.
+    let batched = which === 0;
+    for (let round = 0; round === 0 || (!batched && round < MAX_ROUNDS); round++) {
+      const together = await Promise.all(
+        captures.map((parts, client) => inspect(service.url, parts, { captureId: `client-${client}` })),
+      );
+      together.forEach((answer, client) => {
+        expect(answer.captureId).toBe(`client-${client}`);
+        expect(answer.branch).toBe(subsetOf(client));
+        const own = alone[client] as Inspection;
+        for (const [together, alone] of pairs(answer, own))
+          expect(Math.abs(together - alone)).toBeLessThanOrEqual(tolerance);
+        expect(Object.keys(answer.evidence)).toEqual(Object.keys(own.evidence));
+        expect(answer.regions.map(({ bbox }) => bbox)).toEqual(own.regions.map(({ bbox }) => bbox));
+      });
+      batched ||= (await meanBatch(service)) > 1;
+    }
+    expect(batched).toBe(true);
   },
 );
 
