@@ -2,18 +2,24 @@
 import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ServiceError } from '../errors.js';
+import { type ErrorCode, ServiceError } from '../errors.js';
 import { drain } from './drain.js';
 import { PROBLEM_TYPE, toProblem, toServiceError } from './problem.js';
 
-export function handleErrors(server: FastifyInstance, bodyLimitBytes: number): void {
+export function handleErrors(
+  server: FastifyInstance,
+  bodyLimitBytes: number,
+  onRefused: (code: ErrorCode) => void,
+): void {
   server.setErrorHandler(async (thrown, request, reply) => {
     const error = toServiceError(thrown, bodyLimitBytes);
+    onRefused(error.code);
     if (error.status === 500) request.log.error({ err: error.cause ?? error }, error.message);
     else request.log.info({ code: error.code, part: error.part }, error.message);
     return refuse(error, request, reply);
   });
   server.setNotFoundHandler((request, reply) => {
+    onRefused('NOT_FOUND');
     const detail = `There is no ${request.method} ${request.url.split('?')[0]}; see /docs.`;
     return refuse(new ServiceError('NOT_FOUND', { detail }), request, reply);
   });

@@ -1,32 +1,33 @@
 // POST a capture; look inspections up, one by one or as a feed.
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ServiceError } from '../errors.js';
 import type { Inspect } from '../inspect.js';
-import { inspectionSchema, verdict } from '../inspection.js';
+import { deadlineMs, inspectionSchema, verdict } from '../inspection.js';
 import type { ListQuery, Page, ResultStore } from '../store/store.js';
 import { captureBody } from './capture-body.js';
 import type { MetricsPage } from './metrics.js';
 import { PROBLEM_TYPE, problem } from './problem.js';
 import { readCapture } from './read-capture.js';
-import { watchClient } from './waiting-client.js';
+import { watchClient, whileWaiting } from './waiting-client.js';
 
 export interface InspectionRouteOptions {
   readonly inspect: Inspect;
-  readonly admit: () => void;
+  readonly admit: (deadlineMs?: number) => void;
   readonly store: Pick<ResultStore, 'get' | 'list' | 'waitForNext'>;
   readonly metrics: Pick<MetricsPage, 'inFlight'>;
   readonly closing: AbortSignal;
+  readonly hurry: AbortSignal;
   readonly bodyLimitBytes: number;
   readonly defaultDeadlineMs: number;
 }
 
-const MAX_DEADLINE_MS = 600_000;
 const MAX_PAGE = 500;
 const MAX_WAIT_SECONDS = 30;
 
-const deadlineMs = z.coerce.number().int().min(1).max(MAX_DEADLINE_MS);
+/** As text, in a query or a header. */
+const patience = z.coerce.number().pipe(deadlineMs);
 const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 
 const postSchema = {
@@ -36,10 +37,10 @@ const postSchema = {
     model: z.string().optional().describe('"name" or "name@version"; otherwise the recipe\'s or the default'),
     modality: z.string().optional().describe('for a raw body: which modality it is'),
     metadata: z.string().optional().describe('for a raw body: the metadata, as JSON'),
-    deadlineMs: deadlineMs.optional().describe('how long the answer is worth waiting for'),
+    deadlineMs: patience.optional().describe('how long the answer is worth waiting for'),
   }),
   // Loose: what Fastify validates it also replaces, and the body's type and length stand here too.
-  headers: z.looseObject({ 'x-deadline-ms': deadlineMs.optional() }),
+  headers: z.looseObject({ 'x-deadline-ms': patience.optional() }),
   response: { 200: inspectionSchema, '4xx': problems, '5xx': problems },
 };
 
@@ -70,7 +71,7 @@ const getSchema = {
 };
 
 export function inspectionRoutes(instance: FastifyInstance, options: InspectionRouteOptions): void {
-  const { inspect, admit, store, metrics, closing, bodyLimitBytes, defaultDeadlineMs } = options;
+  const { inspect, admit, store, metrics, closing, hurry, bodyLimitBytes, defaultDeadlineMs } = options;
   const server = instance.withTypeProvider<ZodTypeProvider>();
 
   server.post(
@@ -78,19 +79,25 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
     {
       schema: postSchema,
       config: { documentedBody: captureBody },
-      onRequest: async (_request, reply) => {
-        admit();
+      onRequest: async (request, reply) => {
+        const known = knownPatience(request);
+        admit(known === undefined ? undefined : performance.now() + known);
         metrics.inFlight(1);
         reply.raw.once('close', () => metrics.inFlight(-1));
       },
     },
     async (request, reply) => {
-      const receivedMs = performance.now();
+      const receivedMs = performance.now() - reply.elapsedTime;
       const receivedAt = new Date();
-      const patienceMs = request.query.deadlineMs ?? request.headers['x-deadline-ms'] ?? defaultDeadlineMs;
-      const waiting = watchClient(reply, receivedMs, patienceMs);
-      const capture = await readCapture(request, request.query, bodyLimitBytes);
-      return inspect({ ...capture, ...waiting, model: request.query.model, receivedAt, receivedMs });
+      const client = watchClient(reply, receivedMs, hurry);
+      const known = request.query.deadlineMs ?? request.headers['x-deadline-ms'];
+      if (known !== undefined) client.waitFor(known);
+      const capture = await whileWaiting(client.signal, readCapture(request, request.query, bodyLimitBytes));
+      const patienceMs = known ?? capture.metadata.deadlineMs ?? defaultDeadlineMs;
+      if (known === undefined) client.waitFor(patienceMs);
+      const deadlineMs = receivedMs + patienceMs;
+      const { signal } = client;
+      return inspect({ ...capture, signal, deadlineMs, model: request.query.model, receivedAt, receivedMs });
     },
   );
 
@@ -112,6 +119,12 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
     const { items, nextCursor } = await longPoll(store, asked, wait * 1000, signal);
     return { items: [...items], nextCursor };
   });
+}
+
+/** What stands outside the body wins: by it a capture is refused before its body is read. Not validated yet. */
+function knownPatience({ query, headers }: FastifyRequest): number | undefined {
+  const { deadlineMs = headers['x-deadline-ms'] } = query as { deadlineMs?: unknown };
+  return patience.safeParse(deadlineMs).data;
 }
 
 export function noInspection(id: string): ServiceError {

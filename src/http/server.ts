@@ -3,7 +3,7 @@ import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { ModelRegistry } from '../bundle/registry.js';
-import { ServiceError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import type { Inspect } from '../inspect.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
@@ -15,6 +15,7 @@ import { inspectionRoutes } from './inspections.js';
 import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
+import { shuttingDown } from './waiting-client.js';
 
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -28,27 +29,33 @@ export interface HttpOptions {
 /** What the routes need of the rooms; each route takes its share. */
 export interface HttpRooms {
   readonly inspect: Inspect;
-  /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED. */
-  readonly admit: () => void;
+  /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE. */
+  readonly admit: (deadlineMs?: number) => void;
   readonly store: ResultStore;
   readonly models: ModelRegistry;
   readonly provider: () => ProviderReport;
   readonly readiness: () => Promise<Readiness>;
   readonly renderer: MapRenderer;
   readonly metrics: MetricsPage;
-  /** Aborts when the service begins to shut down. */
+  /** Aborts when the service is about to end: captures are still taken, but clients should go elsewhere. */
+  readonly leaving: AbortSignal;
+  /** Aborts when no more captures are taken. */
   readonly closing: AbortSignal;
+  /** Aborts when there is no time to judge what still waits. */
+  readonly hurry: AbortSignal;
 }
 
 /** Made first, for its log; without a route it answers nothing. */
-export function createServer(options: HttpOptions): FastifyInstance {
+export function createServer(options: HttpOptions, onRefused: (code: ErrorCode) => void): FastifyInstance {
   const server = Fastify({
     logger: { level: options.logLevel },
     bodyLimit: options.bodyLimitBytes,
     clientErrorHandler: answerBrokenHttp,
     // What the router itself refuses reaches no error handler.
     frameworkErrors: (error, request, reply) => {
-      void refuse(toServiceError(error, options.bodyLimitBytes), request, reply);
+      const refusal = toServiceError(error, options.bodyLimitBytes);
+      onRefused(refusal.code);
+      void refuse(refusal, request, reply);
     },
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
@@ -61,7 +68,7 @@ export function createServer(options: HttpOptions): FastifyInstance {
   server.removeContentTypeParser('text/plain');
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
-  handleErrors(server, options.bodyLimitBytes);
+  handleErrors(server, options.bodyLimitBytes, onRefused);
   return server;
 }
 
@@ -72,7 +79,7 @@ export async function mountRoutes(
   options: HttpOptions,
 ): Promise<void> {
   observeRequests(server, rooms.metrics);
-  refuseWhenClosing(server, rooms.closing);
+  refuseWhenClosing(server, rooms);
   for (const type of [/^image\//, /^audio\//, 'application/octet-stream'])
     server.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   await server.register(multipart);
@@ -86,16 +93,12 @@ export async function mountRoutes(
 }
 
 /** On connections that are still open; health and metrics go on, so that an orchestrator sees the drain. */
-function refuseWhenClosing(server: FastifyInstance, closing: AbortSignal): void {
+function refuseWhenClosing(server: FastifyInstance, { leaving, closing }: HttpRooms): void {
   server.addHook('onRequest', async (request) => {
-    if (closing.aborted && request.url.startsWith('/v1/'))
-      throw new ServiceError('SHUTTING_DOWN', {
-        detail: 'This instance is shutting down; send the request again.',
-        retryAfterSeconds: 1,
-      });
+    if (closing.aborted && request.url.startsWith('/v1/')) throw shuttingDown();
   });
-  // A connection kept alive would hold the shutdown back until its time-out.
+  // A client on a connection kept alive would come back here, and hold the shutdown up.
   server.addHook('onSend', async (_request, reply) => {
-    if (closing.aborted) reply.header('connection', 'close');
+    if (leaving.aborted) reply.header('connection', 'close');
   });
 }
