@@ -8,7 +8,7 @@ const sole = (name, target, allowed) => ({
   name: `only-${name}`,
   severity: 'error',
   comment: `${target} is imported by ${allowed.join(' and ')} alone`,
-  from: { path: '^dist/src/', pathNot: allowed },
+  from: { path: '^dist/(src|bench)/', pathNot: allowed },
   to: { path: target },
 });
 
@@ -46,7 +46,29 @@ module.exports = {
       to: { path: '^dist/src/' },
     },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
-    sole('session-runs-onnx', 'node_modules/onnxruntime-node/', ['^dist/src/worker/session\\.js$']),
+    sole('session-runs-onnx', 'node_modules/onnxruntime-node/', [
+      '^dist/src/worker/session\\.js$',
+      // The ceiling and the naive peer are what the service is held against.
+      '^dist/bench/ceiling/raw-worker\\.js$',
+      '^dist/bench/peers/naive-fastify\\.js$',
+    ]),
+    {
+      name: 'bench-stays-outside',
+      severity: 'error',
+      comment:
+        'bench reaches the service through its socket; it may read the bundle, decode and draw as the service does',
+      from: { path: '^dist/bench/' },
+      to: {
+        path: '^dist/src/',
+        pathNot: '^dist/src/(inspection\\.js$|bundle/|modality/decode\\.js$|heatmap/)',
+      },
+    },
+    {
+      name: 'service-knows-no-bench',
+      severity: 'error',
+      from: { path: '^dist/src/' },
+      to: { path: '^dist/(bench|test)/' },
+    },
     sole('store-and-app-open-redis', 'node_modules/ioredis/', [
       '^dist/src/store/redis\\.js$',
       '^dist/src/app/storage\\.js$',

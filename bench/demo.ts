@@ -5,11 +5,12 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { manifestSchema } from '../src/bundle/manifest.js';
 import { contactSheet } from '../src/heatmap/sheet.js';
+import { freePort } from './child-server.js';
 import { fetchHeatmap, postCapture, RefusedError } from './client.js';
 import { addresses, demoTable, type Played } from './demo-report.js';
 import { untilInterrupted } from './interruption.js';
 import { readSampleCaptures, type SampleCapture } from './sample-captures.js';
-import { freePort, startService } from './service.js';
+import { startService } from './service.js';
 
 const HELP = `Starts the service on the bundled model, plays a dozen captures, shows what it says of them.
 

@@ -1,5 +1,6 @@
 // The command line of `npm run evaluate`.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { numberIn, UsageError, wholeNumberIn } from './command-line.js';
 import { PROTOCOLS, type Protocol } from './missing.js';
 import type { Loss } from './plan.js';
 
@@ -40,11 +41,6 @@ export interface EvaluateOptions {
   readonly concurrency: number;
   readonly trainer: string | undefined;
   readonly json: string | undefined;
-}
-
-/** A mistake on the command line; one line. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
 }
 
 const TEXT = { type: 'string' } as const;
@@ -93,19 +89,6 @@ function protocolOf(text: string): Protocol {
   const found = PROTOCOLS.find((protocol) => protocol === text);
   if (found === undefined) throw new UsageError(`--protocol ${text}: it must be ${PROTOCOLS.join(', ')}.`);
   return found;
-}
-
-function numberIn(name: string, text: string, low: number, high: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= low && value <= high))
-    throw new UsageError(`--${name} ${text}: it must be a number from ${low} to ${high}.`);
-  return value;
-}
-
-function wholeNumberIn(name: string, text: string, low: number, high: number): number {
-  const value = numberIn(name, text, low, high);
-  if (!Number.isInteger(value)) throw new UsageError(`--${name} ${text}: it must be a whole number.`);
-  return value;
 }
 
 function httpUrl(text: string): string {

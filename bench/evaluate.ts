@@ -3,15 +3,17 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Manifest, manifestSchema } from '../src/bundle/manifest.js';
+import { freePort } from './child-server.js';
+import { runProgram } from './command-line.js';
 import { type Comparison, compare } from './comparison.js';
-import { type EvaluateOptions, HELP, parseEvaluateOptions, UsageError } from './evaluate-options.js';
+import { type EvaluateOptions, HELP, parseEvaluateOptions } from './evaluate-options.js';
 import { comparisonReport, figuresReport } from './evaluate-report.js';
 import { figuresOf } from './figures.js';
 import { untilInterrupted } from './interruption.js';
 import { type JudgedCapture, judgeCaptures } from './judge.js';
 import { readLabelledFolder } from './labelled-folder.js';
 import { type PlannedCapture, planCaptures } from './plan.js';
-import { freePort, startService } from './service.js';
+import { startService } from './service.js';
 import { findTrainer, runTrainer } from './trainer.js';
 
 /** The exit code. */
@@ -121,10 +123,4 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`evaluate: ${error instanceof Error ? error.message : String(error)}\n`);
-  if (error instanceof UsageError) process.stderr.write('"npm run evaluate -- --help" says more.\n');
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runProgram('evaluate', main);

@@ -2,6 +2,7 @@
 import type { Verdict } from '../src/inspection.js';
 import { auroc, aurocInterval, type Interval, type Scored } from './auroc.js';
 import type { JudgedCapture } from './judge.js';
+import { percentile } from './statistics.js';
 
 export const VERDICTS = ['OK', 'REVIEW', 'NG', 'NOT_DECIDABLE'] as const satisfies readonly Verdict[];
 
@@ -43,12 +44,6 @@ export function figuresOf(judged: readonly JudgedCapture[]): Figures {
     branches: byBranch(scored),
     dropped: tally(drops.map(({ name, reason }) => `${name}: ${reason}`)),
   };
-}
-
-/** Nearest rank: the smallest value that at least `share` of all values do not exceed. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
 function percentiles(values: readonly number[]): { p50: number; p90: number; p99: number } {

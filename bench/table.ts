@@ -1,8 +1,13 @@
-// Plain text tables for a terminal.
+// Tables: plain text for a terminal, Markdown for a page.
 
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
+}
+
+export interface Table {
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly string[])[];
 }
 
 /** Columns as wide as their widest cell, two spaces apart, a rule under the titles. */
@@ -21,4 +26,12 @@ export function textTable(columns: readonly Column[], rows: readonly (readonly s
   const titles = line(columns.map(({ title }) => title));
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');
   return [titles, rule, ...rows.map(line)].join('\n');
+}
+
+/** A bar inside a cell would begin another one. */
+export function markdownTable({ columns, rows }: Table): string {
+  const line = (cells: readonly string[]) =>
+    `| ${columns.map((_, i) => (cells[i] ?? '').replaceAll('|', '\\|')).join(' | ')} |`;
+  const rule = `|${columns.map(({ align }) => (align === 'right' ? '---:' : '---')).join('|')}|`;
+  return [line(columns.map(({ title }) => title)), rule, ...rows.map(line)].join('\n');
 }

@@ -1,7 +1,9 @@
 // The composition root: opens the rooms in the order a capture passes them, closes them in reverse.
+import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { openBudget } from './app/budget.js';
-import { openInference } from './app/inference.js';
+import type { Ends } from './app/ending.js';
+import { type Inference, openInference } from './app/inference.js';
 import { createReadiness } from './app/readiness.js';
 import { openStorage } from './app/storage.js';
 import { openBundle } from './bundle/bundle.js';
@@ -10,6 +12,7 @@ import { ModelRegistry } from './bundle/registry.js';
 import type { Config } from './config.js';
 import { encodeNpy, encodePng16, renderHeatmap } from './heatmap/render.js';
 import { thumbnail } from './heatmap/thumbnail.js';
+import { prepareFarewell } from './http/farewell.js';
 import { createServer, mountRoutes } from './http/server.js';
 import { createKeeper } from './inspect/keep.js';
 import { createInspect } from './inspect.js';
@@ -18,24 +21,48 @@ import { decodePart } from './modality/decode.js';
 import { defaultGateLimits, qualityFault } from './modality/gate.js';
 import { loadRecipes, Recipes } from './recipes.js';
 
-export interface App {
+export interface App extends Ends {
   /** Ready to listen. */
   readonly server: FastifyInstance;
-  /** Refuses new captures, answers those under way, then closes every room. */
-  close(): Promise<void>;
+}
+
+/** The stages of the end; each aborts when its stage begins. */
+interface Stages {
+  readonly leaving: AbortController;
+  readonly closing: AbortController;
+  readonly hurry: AbortController;
+}
+
+interface Rooms {
+  readonly server: FastifyInstance;
+  readonly inference: Inference;
 }
 
 /** Throws an Error of one line naming the variable, file or room at fault; what was open is closed again. */
 export async function openApp(config: Config): Promise<App> {
-  const closing = new AbortController();
+  const stages = {
+    leaving: new AbortController(),
+    closing: new AbortController(),
+    hurry: new AbortController(),
+  };
+  // Every capture under way listens to it.
+  setMaxListeners(0, stages.hurry.signal);
   const closers: (() => Promise<unknown>)[] = [];
+  const leave = () => stages.leaving.abort();
   const close = async () => {
-    closing.abort();
+    leave();
+    stages.closing.abort();
     for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next();
   };
   try {
-    const server = await openRooms(config, closing.signal, closers);
-    return { server, close };
+    const { server, inference } = await openRooms(config, stages, closers);
+    return {
+      server,
+      leave,
+      close,
+      hurry: () => stages.hurry.abort(),
+      busyThreads: () => inference.pool.busy,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -44,12 +71,13 @@ export async function openApp(config: Config): Promise<App> {
 
 async function openRooms(
   config: Config,
-  closing: AbortSignal,
+  { leaving, closing, hurry }: Stages,
   closers: (() => Promise<unknown>)[],
-): Promise<FastifyInstance> {
-  const server = createServer(config);
-  const { log } = server;
+): Promise<Rooms> {
   const metrics = createMetrics();
+  const server = createServer(config, hurry.signal, metrics.refused);
+  const farewell = prepareFarewell(server, hurry.signal);
+  const { log } = server;
 
   const folders = await discoverBundles(config.modelsDir, config.models);
   const models = new ModelRegistry(await Promise.all(folders.map(openBundle)), config.defaultModel);
@@ -72,7 +100,10 @@ async function openRooms(
       metrics.storeFailed();
       log.error({ err: error }, 'an inspection was answered but not stored');
     },
-    onSaved: (elapsedMs) => metrics.saved(elapsedMs / 1000),
+    onSaved: (elapsedMs) => {
+      metrics.saved(elapsedMs / 1000);
+      inference.scheduler.tookAfterwards(elapsedMs);
+    },
   });
 
   await mountRoutes(
@@ -91,23 +122,27 @@ async function openRooms(
         onInspected: metrics.inspected,
       }),
       budget,
-      admit: () => inference.scheduler.assertRoom(),
+      admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,
       models,
       provider: () => inference.pool.provider,
-      readiness: createReadiness(inference, storage.store, closing),
+      readiness: createReadiness(inference, storage.store, leaving.signal),
       renderer: { png: renderHeatmap, png16: encodePng16, npy: encodeNpy },
       metrics: {
         ...metrics,
         scrape: () => {
-          metrics.workers(inference.pool.alive, inference.pool.wanted);
+          const { pool, scheduler } = inference;
+          metrics.workers(pool.alive, pool.wanted, pool.stuck);
+          metrics.oldestWait(scheduler.oldestWaitMs / 1000);
           return metrics.scrape();
         },
       },
-      closing,
+      leaving: leaving.signal,
+      closing: closing.signal,
+      hurry: hurry.signal,
     },
     config,
   );
-  closers.push(() => server.close());
-  return server;
+  closers.push(() => farewell.closeGently());
+  return { server, inference };
 }

@@ -26,6 +26,7 @@ const TABLE = {
   DEADLINE_UNREACHABLE: [503, 'The deadline cannot be met'],
   STORE_UNAVAILABLE: [503, 'The result store does not answer'],
   WORKER_LOST: [503, 'The inference worker was lost'],
+  WORKER_STUCK: [503, 'The inference worker does not come back'],
   CLIENT_GONE: [499, 'The client hung up'],
   SHUTTING_DOWN: [503, 'The service is shutting down'],
   INTERNAL: [500, 'Something broke inside'],

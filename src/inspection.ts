@@ -6,6 +6,9 @@ export type Verdict = z.infer<typeof verdict>;
 
 const unit = z.number().min(0).max(1);
 
+/** How long an answer is worth waiting for, counted from the request. */
+export const deadlineMs = z.int().min(1).max(600_000);
+
 export const region = z.object({
   /** x, y, width, height in pixels of the frame. */
   bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
@@ -22,6 +25,7 @@ export const captureMetadata = z.strictObject({
   productId: z.string().min(1).max(128).optional(),
   recipe: z.string().min(1).max(128).optional(),
   capturedAt: z.iso.datetime({ offset: true }).optional(),
+  deadlineMs: deadlineMs.optional(),
   attributes: z
     .record(
       z.string().max(128),

@@ -1,5 +1,5 @@
 // Starts the service: configuration, rooms, listen; ends it with grace, or in one line where it cannot start.
-import closeWithGrace from 'close-with-grace';
+import { endOnSignal } from './app/ending.js';
 import { type App, openApp } from './app.js';
 import { type Config, loadConfig } from './config.js';
 
@@ -7,11 +7,7 @@ try {
   const config = loadConfig();
   const app = await openApp(config);
   await listen(app, config);
-  closeWithGrace({ delay: config.shutdownGraceMs, logger: false }, async ({ err, signal }) => {
-    if (err) app.server.log.error({ err }, 'the service broke and is closing');
-    else app.server.log.info({ signal }, 'closing: captures under way are answered first');
-    await app.close();
-  });
+  endOnSignal(app, { delayMs: config.shutdownDelayMs, graceMs: config.shutdownGraceMs, log: app.server.log });
 } catch (error) {
   process.stderr.write(`branchline cannot start: ${(error as Error).message}\n`);
   process.exitCode = 1;

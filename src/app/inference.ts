@@ -3,8 +3,9 @@ import { type Bundle, readGraphs } from '../bundle/bundle.js';
 import { type GoldenVectors, readGolden, selfTest } from '../bundle/golden.js';
 import type { Config } from '../config.js';
 import type { Metrics } from '../metrics/metrics.js';
+import { ExpectedTime } from '../schedule/expected-time.js';
 import { Scheduler } from '../schedule/scheduler.js';
-import { type RunCall, WorkerPool } from '../worker/pool.js';
+import { type RunCalls, WorkerPool } from '../worker/pool.js';
 import type { Startup, WorkerModel } from '../worker/protocol.js';
 
 /** The smallest verb of a logger. */
@@ -20,6 +21,9 @@ export interface Inference {
 
 const ENTRY = new URL('../worker/entry.js', import.meta.url);
 const LONGEST_PAUSE_MS = 30_000;
+/** On a CPU a batch gains nothing (measured), and its first capture would wait for its last. */
+const CPU_BATCH = 1;
+const ACCELERATOR_BATCH = 16;
 
 /** Throws an Error of one line where a graph or provider cannot be opened, or fails the self-test. */
 export async function openInference(
@@ -29,17 +33,27 @@ export async function openInference(
   log: Log,
 ): Promise<Inference> {
   const golden = await Promise.all(bundles.map(readGolden));
+  const expected = new ExpectedTime();
   let onIdle = () => {};
   const pool = await WorkerPool.open({
     entry: ENTRY,
     workers: config.workers,
     startup: () => startup(config, bundles),
-    admit: (run) => proveAll(golden, run),
+    admit: (run) => proveAll(golden, run, expected),
+    stuck: { factor: config.workerStuckFactor, floorMs: config.workerStuckFloorMs },
+    after: unreferencedTimer,
     startSerially: config.providers.some((provider) => provider !== 'cpu'),
     onIdle: () => onIdle(),
     onLost: (error) => {
       metrics.workerLost();
       log.error({ err: error }, 'an inference worker died and is being replaced');
+    },
+    onStuck: (afterMs) => {
+      metrics.workerStuck();
+      log.error(
+        { afterMs },
+        'an inference worker does not come back from its run; its captures were refused, another is started',
+      );
     },
     onReplaceFailed: (error) =>
       log.error({ err: error }, 'an inference worker could not be replaced; trying again'),
@@ -47,9 +61,12 @@ export async function openInference(
   });
   const scheduler = new Scheduler({
     runner: pool,
+    expected,
     queueLimit: config.queueLimit,
+    maxBatch: config.maxBatch ?? (pool.provider.active === 'cpu' ? CPU_BATCH : ACCELERATOR_BATCH),
     nowMs: () => performance.now(),
     onDepth: metrics.queueDepth,
+    onBatch: metrics.batchStarted,
   });
   onIdle = () => scheduler.pump();
   for (const { manifest, sha256 } of bundles)
@@ -87,8 +104,27 @@ function bytesOf(graphs: Readonly<Record<string, Uint8Array>>, name: string): Ui
   return bytes;
 }
 
-async function proveAll(golden: readonly GoldenVectors[], run: RunCall): Promise<void> {
-  for (const vectors of golden) await selfTest(vectors, run);
+/** What the self-test takes is the first that is known of a graph's time. */
+async function proveAll(
+  golden: readonly GoldenVectors[],
+  run: RunCalls,
+  expected: ExpectedTime,
+): Promise<void> {
+  for (const vectors of golden)
+    await selfTest(vectors, async (call) => {
+      const startedMs = performance.now();
+      const { outcomes, graphs } = await run([call]);
+      const samples = Math.max(...graphs.map((graph) => graph.samples));
+      expected.observe(call.model, graphs, samples, performance.now() - startedMs);
+      const [outcome] = outcomes;
+      if (outcome === undefined || outcome instanceof Error) throw outcome;
+      return outcome;
+    });
+}
+
+function unreferencedTimer(ms: number, callBack: () => void): () => void {
+  const timer = setTimeout(callBack, ms).unref();
+  return () => clearTimeout(timer);
 }
 
 function unreferencedDelay(ms: number): Promise<void> {

@@ -9,14 +9,18 @@ const PING_TIMEOUT_MS = 800;
 export function createReadiness(
   { pool, scheduler }: Inference,
   store: Pick<ResultStore, 'ping'>,
-  closing: AbortSignal,
+  leaving: AbortSignal,
 ): () => Promise<Readiness> {
   return async () => {
     const reasons: string[] = [];
     const warnings: string[] = [];
-    if (closing.aborted) reasons.push('draining: the service is shutting down');
+    if (leaving.aborted) reasons.push('draining: the service is shutting down');
     if (pool.alive === 0) reasons.push('workers: none is ready; a replacement is starting');
     else if (pool.alive < pool.wanted) warnings.push(`workers: ${pool.alive} of ${pool.wanted} are ready`);
+    if (pool.stuck > 0)
+      warnings.push(
+        `workers: ${pool.stuck} hang in a run and cannot be stopped; restart the service when the line allows`,
+      );
     // No reason to stay away: the line still gets its verdicts, marked "stored": false.
     const storeFault = await faultOf(store);
     if (storeFault !== undefined) warnings.push(`store: inspections cannot be stored now (${storeFault})`);
@@ -26,7 +30,7 @@ export function createReadiness(
       ready: reasons.length === 0,
       reasons,
       warnings,
-      workers: { ready: pool.alive, wanted: pool.wanted },
+      workers: { ready: pool.alive, wanted: pool.wanted, stuck: pool.stuck },
       queueDepth: scheduler.depth,
       provider: { active: pool.provider.active, refused: [...pool.provider.refused] },
     };

@@ -2,20 +2,26 @@
 import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ServiceError } from '../errors.js';
-import { drain } from './drain.js';
+import { type ErrorCode, ServiceError } from '../errors.js';
+import { type DrainLimits, drain } from './drain.js';
 import { PROBLEM_TYPE, toProblem, toServiceError } from './problem.js';
 
-export function handleErrors(server: FastifyInstance, bodyStallMs: number): void {
+export function handleErrors(
+  server: FastifyInstance,
+  drainLimits: DrainLimits,
+  onRefused: (code: ErrorCode) => void,
+): void {
   server.setErrorHandler(async (thrown, request, reply) => {
     const error = toServiceError(thrown);
+    onRefused(error.code);
     if (error.status === 500) request.log.error({ err: error.cause ?? error }, error.message);
     else request.log.info({ code: error.code, part: error.part }, error.message);
-    return refuse(error, request, reply, bodyStallMs);
+    return refuse(error, request, reply, drainLimits);
   });
   server.setNotFoundHandler((request, reply) => {
+    onRefused('NOT_FOUND');
     const detail = `There is no ${request.method} ${request.url.split('?')[0]}; see /docs.`;
-    return refuse(new ServiceError('NOT_FOUND', { detail }), request, reply, bodyStallMs);
+    return refuse(new ServiceError('NOT_FOUND', { detail }), request, reply, drainLimits);
   });
 }
 
@@ -24,10 +30,10 @@ export async function refuse(
   error: ServiceError,
   request: FastifyRequest,
   reply: FastifyReply,
-  bodyStallMs: number,
+  drainLimits: DrainLimits,
 ): Promise<FastifyReply> {
   if (!request.raw.complete) reply.header('connection', 'close');
-  if (error.code !== 'REQUEST_TIMEOUT') await drain(request.raw, bodyStallMs);
+  if (error.code !== 'REQUEST_TIMEOUT') await drain(request.raw, drainLimits);
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
   return reply.code(error.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(toProblem(error));
 }

@@ -10,7 +10,7 @@ const readiness = z.object({
   reasons: z.array(z.string()),
   /** Not reasons to send no captures, but to look: a store that fails, a provider fallen back to. */
   warnings: z.array(z.string()),
-  workers: z.object({ ready: z.int(), wanted: z.int() }),
+  workers: z.object({ ready: z.int(), wanted: z.int(), stuck: z.int() }),
   queueDepth: z.int(),
   provider: providerReport,
 });

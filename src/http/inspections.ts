@@ -1,10 +1,10 @@
 // POST a capture; look inspections up, one by one or as a feed.
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ServiceError } from '../errors.js';
 import type { Inspect } from '../inspect.js';
-import { inspectionSchema, verdict } from '../inspection.js';
+import { deadlineMs, inspectionSchema, verdict } from '../inspection.js';
 import type { ListQuery, Page, ResultStore } from '../store/store.js';
 import type { ByteBudget } from './byte-budget.js';
 import { captureBody } from './capture-body.js';
@@ -16,21 +16,22 @@ import { watchClient } from './waiting-client.js';
 
 export interface InspectionRouteOptions {
   readonly inspect: Inspect;
-  readonly admit: () => void;
+  readonly admit: (deadlineMs?: number) => void;
   readonly store: Pick<ResultStore, 'get' | 'list' | 'waitForNext'>;
   readonly budget: ByteBudget;
   readonly metrics: Pick<MetricsPage, 'inFlight' | 'bodyStalled'>;
   readonly closing: AbortSignal;
+  readonly hurry: AbortSignal;
   readonly bodyLimitBytes: number;
   readonly bodyStallMs: number;
   readonly defaultDeadlineMs: number;
 }
 
-const MAX_DEADLINE_MS = 600_000;
 const MAX_PAGE = 500;
 const MAX_WAIT_SECONDS = 30;
 
-const deadlineMs = z.coerce.number().int().min(1).max(MAX_DEADLINE_MS);
+/** As text, in a query or a header. */
+const patience = z.coerce.number().pipe(deadlineMs);
 const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 
 const postSchema = {
@@ -40,10 +41,10 @@ const postSchema = {
     model: z.string().optional().describe('"name" or "name@version"; otherwise the recipe\'s or the default'),
     modality: z.string().optional().describe('for a raw body: which modality it is'),
     metadata: z.string().optional().describe('for a raw body: the metadata, as JSON'),
-    deadlineMs: deadlineMs.optional().describe('how long the answer is worth waiting for'),
+    deadlineMs: patience.optional().describe('how long the answer is worth waiting for'),
   }),
   // Loose: what Fastify validates it also replaces, and the body's type and length stand here too.
-  headers: z.looseObject({ 'x-deadline-ms': deadlineMs.optional() }),
+  headers: z.looseObject({ 'x-deadline-ms': patience.optional() }),
   response: { 200: inspectionSchema, '4xx': problems, '5xx': problems },
 };
 
@@ -74,7 +75,7 @@ const getSchema = {
 };
 
 export function inspectionRoutes(instance: FastifyInstance, options: InspectionRouteOptions): void {
-  const { inspect, admit, budget, store, metrics, closing } = options;
+  const { inspect, admit, budget, store, metrics, closing, hurry } = options;
   const { bodyLimitBytes, bodyStallMs, defaultDeadlineMs } = options;
   const server = instance.withTypeProvider<ZodTypeProvider>();
 
@@ -83,27 +84,31 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
     {
       schema: postSchema,
       config: { documentedBody: captureBody },
-      onRequest: async (_request, reply) => {
-        admit();
+      onRequest: async (request, reply) => {
+        const known = knownPatience(request);
+        admit(known === undefined ? undefined : performance.now() + known);
         metrics.inFlight(1);
         reply.raw.once('close', () => metrics.inFlight(-1));
       },
     },
     async (request, reply) => {
-      const receivedMs = performance.now();
+      const receivedMs = performance.now() - reply.elapsedTime;
       const receivedAt = new Date();
-      const patienceMs = request.query.deadlineMs ?? request.headers['x-deadline-ms'] ?? defaultDeadlineMs;
-      const waiting = watchClient(reply, receivedMs, patienceMs);
-      const { signal } = waiting;
+      const client = watchClient(reply, receivedMs, hurry);
+      const { signal } = client;
+      const known = request.query.deadlineMs ?? request.headers['x-deadline-ms'];
+      if (known !== undefined) client.waitFor(known);
       const announced = announcedBytes(request.raw, bodyLimitBytes);
       const claim = budget.claim(announced, bodyCopies(request));
       try {
         const onStall = metrics.bodyStalled;
         const reading = { announcedBytes: announced, bodyLimitBytes, bodyStallMs, claim, signal, onStall };
         const received = await readCapture(request, request.query, reading);
+        const patienceMs = known ?? received.metadata.deadlineMs ?? defaultDeadlineMs;
+        if (known === undefined) client.waitFor(patienceMs);
+        const times = { receivedAt, receivedMs, deadlineMs: receivedMs + patienceMs };
         const { reservePixels } = claim;
-        const { model } = request.query;
-        return await inspect({ ...received, ...waiting, reservePixels, model, receivedAt, receivedMs });
+        return await inspect({ ...received, ...times, signal, reservePixels, model: request.query.model });
       } finally {
         claim.release();
       }
@@ -128,6 +133,12 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
     const { items, nextCursor } = await longPoll(store, asked, wait * 1000, signal);
     return { items: [...items], nextCursor };
   });
+}
+
+/** What stands outside the body wins: by it a capture is refused before its body is read. Not validated yet. */
+function knownPatience({ query, headers }: FastifyRequest): number | undefined {
+  const { deadlineMs = headers['x-deadline-ms'] } = query as { deadlineMs?: unknown };
+  return patience.safeParse(deadlineMs).data;
 }
 
 export function noInspection(id: string): ServiceError {

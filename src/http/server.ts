@@ -3,7 +3,7 @@ import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { ModelRegistry } from '../bundle/registry.js';
-import { ServiceError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import type { Inspect } from '../inspect.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
@@ -17,6 +17,7 @@ import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
 import type { BodyForm } from './read-capture.js';
+import { shuttingDown } from './waiting-client.js';
 
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -31,8 +32,8 @@ export interface HttpOptions {
 /** What the routes need of the rooms; each route takes its share. */
 export interface HttpRooms {
   readonly inspect: Inspect;
-  /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED. */
-  readonly admit: () => void;
+  /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE. */
+  readonly admit: (deadlineMs?: number) => void;
   readonly budget: ByteBudget;
   readonly store: ResultStore;
   readonly models: ModelRegistry;
@@ -40,18 +41,29 @@ export interface HttpRooms {
   readonly readiness: () => Promise<Readiness>;
   readonly renderer: MapRenderer;
   readonly metrics: MetricsPage;
-  /** Aborts when the service begins to shut down. */
+  /** Aborts when the service is about to end: captures are still taken, but clients should go elsewhere. */
+  readonly leaving: AbortSignal;
+  /** Aborts when no more captures are taken. */
   readonly closing: AbortSignal;
+  /** Aborts when there is no time to judge what still waits. */
+  readonly hurry: AbortSignal;
 }
 
 /** Made first, for its log; without a route it answers nothing. */
-export function createServer(options: HttpOptions): FastifyInstance {
+export function createServer(
+  options: HttpOptions,
+  hurry: AbortSignal,
+  onRefused: (code: ErrorCode) => void,
+): FastifyInstance {
+  const drainLimits = { stallMs: options.bodyStallMs, hurry };
   const server = Fastify({
     logger: { level: options.logLevel },
     clientErrorHandler: answerBrokenHttp,
     // What the router itself refuses reaches no error handler.
     frameworkErrors: (error, request, reply) => {
-      void refuse(toServiceError(error), request, reply, options.bodyStallMs);
+      const refusal = toServiceError(error);
+      onRefused(refusal.code);
+      void refuse(refusal, request, reply, drainLimits);
     },
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
@@ -64,7 +76,7 @@ export function createServer(options: HttpOptions): FastifyInstance {
   server.removeAllContentTypeParsers();
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
-  handleErrors(server, options.bodyStallMs);
+  handleErrors(server, drainLimits, onRefused);
   return server;
 }
 
@@ -75,7 +87,7 @@ export async function mountRoutes(
   options: HttpOptions,
 ): Promise<void> {
   observeRequests(server, rooms.metrics);
-  refuseWhenClosing(server, rooms.closing);
+  refuseWhenClosing(server, rooms);
   await acceptBodies(server);
   await documentApi(server);
   metricsRoutes(server, rooms);
@@ -96,16 +108,12 @@ async function acceptBodies(server: FastifyInstance): Promise<void> {
 }
 
 /** On connections that are still open; health and metrics go on, so that an orchestrator sees the drain. */
-function refuseWhenClosing(server: FastifyInstance, closing: AbortSignal): void {
+function refuseWhenClosing(server: FastifyInstance, { leaving, closing }: HttpRooms): void {
   server.addHook('onRequest', async (request) => {
-    if (closing.aborted && request.url.startsWith('/v1/'))
-      throw new ServiceError('SHUTTING_DOWN', {
-        detail: 'This instance is shutting down; send the request again.',
-        retryAfterSeconds: 1,
-      });
+    if (closing.aborted && request.url.startsWith('/v1/')) throw shuttingDown();
   });
-  // A connection kept alive would hold the shutdown back until its time-out.
+  // A client on a connection kept alive would come back here, and hold the shutdown up.
   server.addHook('onSend', async (_request, reply) => {
-    if (closing.aborted) reply.header('connection', 'close');
+    if (leaving.aborted) reply.header('connection', 'close');
   });
 }

@@ -1,9 +1,12 @@
 // Every metric the service exports: names, labels, buckets. The only importer of prom-client.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ErrorCode } from '../errors.js';
 import type { Inspection } from '../inspection.js';
 
 /** From a cached page to a capture that nearly missed its deadline. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64];
 
 export type Stage = 'decode' | 'queue' | 'run' | 'save';
 
@@ -28,8 +31,13 @@ export interface Metrics {
   inFlightLimit(bytes: number): void;
   bytesRefused(reason: 'announced' | 'body' | 'pixels'): void;
   bodyStalled(): void;
-  workers(ready: number, wanted: number): void;
+  oldestWait(seconds: number): void;
+  batchStarted(size: number): void;
+  /** A request answered with a problem, by the problem's code. */
+  refused(code: ErrorCode): void;
+  workers(ready: number, wanted: number, stuck: number): void;
   workerLost(): void;
+  workerStuck(): void;
   modelLoaded(model: ModelInfo): void;
 }
 
@@ -80,6 +88,23 @@ export function createMetrics(): Metrics {
     help: 'Captures waiting for a worker.',
     registers,
   });
+  const oldestWait = new Gauge({
+    name: 'branchline_queue_oldest_wait_seconds',
+    help: 'How long the capture has waited that waits longest, at the scrape.',
+    registers,
+  });
+  const batchSize = new Histogram({
+    name: 'branchline_batch_size',
+    help: 'Captures of one run.',
+    buckets: BATCH_SIZES,
+    registers,
+  });
+  const refusals = new Counter({
+    name: 'branchline_refusals_total',
+    help: 'Requests answered with a problem instead of what they asked for, by its code.',
+    labelNames: ['code'],
+    registers,
+  });
   const inFlight = new Gauge({
     name: 'branchline_inspections_in_flight',
     help: 'Captures between their first byte and their answer.',
@@ -116,6 +141,16 @@ export function createMetrics(): Metrics {
     help: 'Inference workers that died and had to be replaced.',
     registers,
   });
+  const workersStuck = new Gauge({
+    name: 'branchline_workers_stuck',
+    help: 'Inference workers that do not come back from a run, now.',
+    registers,
+  });
+  const stuckDeclared = new Counter({
+    name: 'branchline_worker_stuck_total',
+    help: 'Inference workers declared stuck and replaced.',
+    registers,
+  });
   const modelInfo = new Gauge({
     name: 'branchline_model_info',
     help: 'Always 1: the models served, and the execution provider in use.',
@@ -143,11 +178,16 @@ export function createMetrics(): Metrics {
     inFlightLimit: (bytes) => inFlightLimit.set(bytes),
     bytesRefused: (reason) => bytesRefused.inc({ reason }),
     bodyStalled: () => bytesRefused.inc({ reason: 'stalled' }),
-    workers(ready, wanted) {
+    oldestWait: (seconds) => oldestWait.set(seconds),
+    batchStarted: (size) => batchSize.observe(size),
+    refused: (code) => refusals.inc({ code }),
+    workers(ready, wanted, stuck) {
+      workersStuck.set(stuck);
       workersReady.set(ready);
       workersWanted.set(wanted);
     },
     workerLost: () => workersLost.inc(),
+    workerStuck: () => stuckDeclared.inc(),
     modelLoaded: ({ name, version, sha256, provider }) =>
       modelInfo.set({ name, version: String(version), sha256, provider }, 1),
   };

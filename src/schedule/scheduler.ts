@@ -1,20 +1,33 @@
-// The queue before the workers: first come, first served, bounded, and nobody runs whom nobody waits for.
+// The captures before the workers: earliest deadline first, bounded, nobody promised what cannot be kept.
 import { ServiceError } from '../errors.js';
+import type { RunResult } from '../worker/inference-worker.js';
 import type { BatchAnswer, BranchCall } from '../worker/protocol.js';
+import { Afterwards } from './afterwards.js';
+import { decide, type Reason } from './door.js';
+import { type ExpectedTime, graphsOf } from './expected-time.js';
+import { forecast, type Machine } from './forecast.js';
+import { type Queued, takeBatch } from './queue.js';
+import { gaveWay, queueFull, waitedInVain, wouldBeLate } from './refusals.js';
+import { Shares } from './shares.js';
 
-/** The smallest verb the queue needs of the workers. */
+/** The smallest verb the scheduler needs of the workers. */
 export interface Runner {
-  /** How many calls would start at once. */
+  /** How many batches would start at once. */
   readonly idle: number;
-  run(call: BranchCall): Promise<BatchAnswer>;
+  /** `calls` of one model; one outcome a call, in their order. Throws ServiceError where they fail together. */
+  run(calls: readonly BranchCall[], expectedMs: number): Promise<RunResult>;
 }
 
 export interface SchedulerOptions {
   readonly runner: Runner;
-  /** Waiting calls, without those that run. */
+  readonly expected: ExpectedTime;
+  /** Waiting captures, without those that run. */
   readonly queueLimit: number;
+  /** Captures of one run. */
+  readonly maxBatch: number;
   readonly nowMs: () => number;
   readonly onDepth: (depth: number) => void;
+  readonly onBatch: (size: number) => void;
 }
 
 export interface Submission {
@@ -30,64 +43,142 @@ export interface ScheduledAnswer {
   readonly queueMs: number;
 }
 
-interface Waiting extends Submission {
+interface Waiting extends Submission, Queued {
   readonly enqueuedMs: number;
   readonly resolve: (answer: ScheduledAnswer) => void;
   readonly reject: (reason: unknown) => void;
 }
 
+/** Share of a capture's time that the door leaves free for what the forecast does not know. */
+const SLACK = 0.1;
+
+/** Queues full of captures: long enough to tell a crowd from a neighbour, short enough to forget yesterday's. */
+const LATELY = 2;
+
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  readonly #queue: Waiting[] = [];
+  /** In the order of deadlines. */
+  #queue: Waiting[] = [];
+  readonly #shares: Shares;
+  readonly #afterwards = new Afterwards();
+  /** When each running batch is expected to end. */
+  readonly #running = new Set<{ readonly endMs: number }>();
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#shares = new Shares(LATELY * options.queueLimit);
   }
 
   get depth(): number {
     return this.#queue.length;
   }
 
-  /** Refuses at the door. Throws ServiceError OVERLOADED. */
-  assertRoom(): void {
-    const { queueLimit } = this.#options;
-    if (this.#queue.length < queueLimit) return;
-    throw new ServiceError('OVERLOADED', {
-      detail: `${this.#queue.length} captures are waiting, the limit is ${queueLimit}; send this one again later.`,
-      retryAfterSeconds: 1,
-    });
+  /** How long the one has waited that waits longest; 0 where nobody does. */
+  get oldestWaitMs(): number {
+    const nowMs = this.#options.nowMs();
+    return this.#queue.reduce((longest, { enqueuedMs }) => Math.max(longest, nowMs - enqueuedMs), 0);
   }
 
-  /** Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE, WORKER_LOST, INTERNAL, or the signal's reason. */
+  /**
+   * Refuses before the body is read, when the branch is not known yet: where the queue is full, or, where the
+   * deadline is known already, even a capture as short as the shortest that waits would be late. Throws ServiceError
+   * OVERLOADED, DEADLINE_UNREACHABLE.
+   */
+  assertRoom(deadlineMs?: number): void {
+    if (this.#queue.length === 0) return;
+    const machine = this.#machine();
+    if (this.#queue.length >= this.#options.queueLimit)
+      throw this.#refusal('full', forecast(this.#queue, machine).freeMs - machine.nowMs);
+    if (deadlineMs === undefined) return;
+    const before = this.#queue.filter((waiting) => waiting.deadlineMs <= deadlineMs);
+    const shortestMs = Math.min(...this.#queue.map(({ graphs }) => machine.expected.ofOne(graphs)));
+    const lateMs = forecast(before, machine).freeMs + shortestMs - this.#dueOf(deadlineMs, machine.nowMs);
+    if (lateMs > 0) throw this.#refusal('late', lateMs);
+  }
+
+  /** Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE, WORKER_LOST, WORKER_STUCK, INTERNAL, or the signal's reason. */
   async submit(submission: Submission): Promise<ScheduledAnswer> {
     submission.signal.throwIfAborted();
-    if (this.#options.runner.idle === 0) this.assertRoom();
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { ...submission, enqueuedMs: this.#options.nowMs(), resolve, reject };
+      const enqueuedMs = this.#options.nowMs();
+      const waiting: Waiting = {
+        ...submission,
+        graphs: graphsOf(submission.call),
+        dueMs: this.#dueOf(submission.deadlineMs, enqueuedMs),
+        enqueuedMs,
+        resolve,
+        reject,
+      };
       submission.signal.addEventListener('abort', () => this.#abandon(waiting), { once: true });
-      this.#queue.push(waiting);
-      this.pump();
+      if (enqueuedMs >= waiting.deadlineMs) reject(waitedInVain(0));
+      // Tried even where the estimate says no: it is how an estimate that went wrong is put right.
+      else if (this.#options.runner.idle > 0) {
+        this.#shares.letIn(waiting);
+        void this.#start([waiting], enqueuedMs);
+      } else this.#admit(waiting);
     });
   }
 
-  /** Starts what can start; called when something was queued and when a worker became idle. */
+  /** What a capture took after its run: the door leaves the next ones as much. */
+  tookAfterwards(ms: number): void {
+    this.#afterwards.observe(ms);
+  }
+
+  /** Starts what can start; called when a worker became idle. */
   pump(): void {
-    while (this.#options.runner.idle > 0) {
-      const next = this.#queue.shift();
-      if (next === undefined) break;
-      const startedMs = this.#options.nowMs();
-      if (startedMs >= next.deadlineMs) next.reject(deadlinePassed(startedMs - next.enqueuedMs));
-      else void this.#start(next, startedMs);
+    while (this.#options.runner.idle > 0 && this.#queue.length > 0) {
+      const nowMs = this.#options.nowMs();
+      this.#dropHopeless(nowMs);
+      const batch = takeBatch(this.#queue, nowMs, this.#options.maxBatch, this.#options.expected);
+      if (batch.length > 0) void this.#start(batch, nowMs);
     }
     this.#options.onDepth(this.#queue.length);
   }
 
-  async #start({ call, resolve, reject, enqueuedMs }: Waiting, startedMs: number): Promise<void> {
+  #admit(newcomer: Waiting): void {
+    const { queueLimit } = this.#options;
+    const decision = decide(this.#queue, newcomer, queueLimit, this.#shares, this.#machine());
+    if (!decision.admitted) {
+      newcomer.reject(this.#refusal(decision.reason, decision.retryInMs));
+      return;
+    }
+    this.#queue = decision.queue;
+    this.#shares.letIn(newcomer);
+    for (const displaced of decision.displaced) {
+      this.#shares.gaveWay(displaced);
+      displaced.reject(gaveWay(displaced.call, newcomer.call));
+    }
+    this.#options.onDepth(this.#queue.length);
+  }
+
+  /** The first in the queue who would be answered late: run, they would make those behind them late too. */
+  #dropHopeless(nowMs: number): void {
+    const { expected } = this.#options;
+    for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+      const answeredMs = nowMs + expected.ofOne(first.graphs) + this.#afterwards.estimateMs;
+      if (answeredMs <= first.deadlineMs && nowMs < first.deadlineMs) return;
+      this.#queue.shift();
+      first.reject(waitedInVain(nowMs - first.enqueuedMs));
+    }
+  }
+
+  async #start(batch: readonly Waiting[], startedMs: number): Promise<void> {
+    const { runner, expected, onBatch, nowMs } = this.#options;
+    const expectedMs = expected.ofBatch(batch.map(({ graphs }) => graphs));
+    const running = { endMs: startedMs + expectedMs };
+    this.#running.add(running);
+    onBatch(batch.length);
     try {
-      const answer = await this.#options.runner.run(call);
-      resolve({ answer, queueMs: startedMs - enqueuedMs });
+      const calls = batch.map(({ call }) => call);
+      const { outcomes, graphs } = await runner.run(calls, expectedMs);
+      expected.observe(calls[0]?.model ?? '', graphs, batch.length, nowMs() - startedMs);
+      batch.forEach((waiting, at) => {
+        settle(waiting, outcomes[at], startedMs);
+      });
     } catch (error) {
-      reject(error);
+      for (const { reject } of batch) reject(error);
+    } finally {
+      this.#running.delete(running);
     }
   }
 
@@ -98,11 +189,38 @@ export class Scheduler {
     waiting.reject(waiting.signal.reason);
     this.#options.onDepth(this.#queue.length);
   }
+
+  #machine(): Machine {
+    const { runner, nowMs, maxBatch, expected } = this.#options;
+    const now = nowMs();
+    const idle = Array.from({ length: runner.idle }, () => now);
+    return {
+      nowMs: now,
+      maxBatch,
+      expected,
+      freeMs: [...idle, ...[...this.#running].map(({ endMs }) => endMs)],
+    };
+  }
+
+  #dueOf(deadlineMs: number, nowMs: number): number {
+    return deadlineMs - SLACK * Math.max(0, deadlineMs - nowMs) - this.#afterwards.estimateMs;
+  }
+
+  #refusal(reason: Reason, retryInMs: number): ServiceError {
+    const { length } = this.#queue;
+    return reason === 'full' ? queueFull(length, retryInMs) : wouldBeLate(length, retryInMs);
+  }
 }
 
-function deadlinePassed(waitedMs: number): ServiceError {
-  return new ServiceError('DEADLINE_UNREACHABLE', {
-    detail: `The capture waited ${Math.round(waitedMs)} ms for a worker; its deadline has passed.`,
-    retryAfterSeconds: 1,
-  });
+function settle(
+  { call, enqueuedMs, resolve, reject }: Waiting,
+  outcome: RunResult['outcomes'][number] | undefined,
+  startedMs: number,
+): void {
+  if (outcome === undefined)
+    reject(
+      new ServiceError('INTERNAL', { detail: `The worker gave no answer for branch "${call.branch}".` }),
+    );
+  else if (outcome instanceof ServiceError) reject(outcome);
+  else resolve({ answer: outcome, queueMs: startedMs - enqueuedMs });
 }

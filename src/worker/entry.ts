@@ -1,6 +1,6 @@
 // The inference thread: opens the models, then answers one Run after the other until it is drained.
 import { parentPort } from 'node:worker_threads';
-import type { BatchAnswer, FromWorker, Run, Startup, ToWorker } from './protocol.js';
+import type { BranchCall, FromWorker, Outcome, Result, Run, Startup, ToWorker } from './protocol.js';
 import { openModels } from './providers.js';
 import type { ModelSession } from './session.js';
 
@@ -38,15 +38,32 @@ async function start({ models, options }: Startup): Promise<void> {
   }
 }
 
-async function run({ runId, call }: Run): Promise<void> {
+async function run({ runId, calls }: Run): Promise<void> {
+  const { outcomes, graphs } = await together(calls);
+  send({ type: 'result', runId, outcomes, graphs }, outcomes.flatMap(buffersOf));
+}
+
+async function together(calls: readonly BranchCall[]): Promise<Pick<Result, 'outcomes' | 'graphs'>> {
   try {
-    const session = sessions.get(call.model);
-    if (session === undefined) throw new Error(`model ${call.model} is not loaded`);
-    const result = await session.run(call.branch, call.inputs);
-    send({ type: 'result', runId, answer: result }, buffersOf(result));
+    const { answers, graphs } = await sessionOf(calls).run(calls);
+    return { outcomes: answers.map((answer) => ({ answer })), graphs };
   } catch (error) {
-    send({ type: 'failed', runId, message: (error as Error).message });
+    if (calls.length === 1) return { outcomes: [{ failed: (error as Error).message }], graphs: [] };
+    return { outcomes: await oneByOne(calls), graphs: [] };
   }
+}
+
+/** One bad sample fails its whole batch; alone it fails alone. */
+async function oneByOne(calls: readonly BranchCall[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const call of calls) outcomes.push(...(await together([call])).outcomes);
+  return outcomes;
+}
+
+function sessionOf([first]: readonly BranchCall[]): ModelSession {
+  const session = sessions.get(first?.model ?? '');
+  if (session === undefined) throw new Error(`model ${first?.model} is not loaded`);
+  return session;
 }
 
 async function drain(): Promise<void> {
@@ -59,12 +76,11 @@ function send(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
 
-function buffersOf(answer: BatchAnswer): ArrayBuffer[] {
-  return [
-    answer.score,
-    answer.map.values,
-    answer.modalityScore,
-    answer.modalityWeight,
-    ...Object.values(answer.modalityMaps).map((map) => map.values),
-  ].map((values) => values.buffer as ArrayBuffer);
+function buffersOf(outcome: Outcome): ArrayBuffer[] {
+  if ('failed' in outcome) return [];
+  const { score, map, modalityScore, modalityWeight, modalityMaps } = outcome.answer;
+  const maps = Object.values(modalityMaps).map(({ values }) => values);
+  return [score, map.values, modalityScore, modalityWeight, ...maps].map(
+    ({ buffer }) => buffer as ArrayBuffer,
+  );
 }

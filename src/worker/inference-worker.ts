@@ -1,10 +1,25 @@
 // One inference thread seen from the main thread: started, asked, drained; its death rejects exactly its own runs.
 import { Worker } from 'node:worker_threads';
 import { ServiceError } from '../errors.js';
-import type { BatchAnswer, BranchCall, FromWorker, ProviderReport, Startup, ToWorker } from './protocol.js';
+import type {
+  BatchAnswer,
+  BranchCall,
+  FromWorker,
+  GraphTime,
+  Outcome,
+  ProviderReport,
+  Startup,
+  ToWorker,
+} from './protocol.js';
+
+export interface RunResult {
+  /** One a call, in their order; an error where that call alone could not be run. */
+  readonly outcomes: readonly (BatchAnswer | ServiceError)[];
+  readonly graphs: readonly GraphTime[];
+}
 
 interface PendingRun {
-  readonly resolve: (answer: BatchAnswer) => void;
+  readonly resolve: (result: RunResult) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -17,6 +32,11 @@ export class InferenceWorker {
   readonly exited: Promise<Error | undefined>;
   #cause: Error | undefined;
   #drained = false;
+  #abandon: () => void = () => {};
+  /** Resolves where nobody waits for its run any more. */
+  readonly abandoned = new Promise<void>((resolve) => {
+    this.#abandon = resolve;
+  });
   #gone = false;
 
   constructor(entry: URL) {
@@ -48,16 +68,25 @@ export class InferenceWorker {
     });
   }
 
-  /** Throws ServiceError WORKER_LOST if the thread dies meanwhile. The inputs' buffers are moved away. */
-  run(call: BranchCall): Promise<BatchAnswer> {
+  /** `calls` of one model. Throws ServiceError WORKER_LOST if the thread dies meanwhile. Moves the inputs' buffers. */
+  run(calls: readonly BranchCall[]): Promise<RunResult> {
     const runId = this.#nextRunId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(runId, { resolve, reject });
+      const inputs = calls.flatMap((call) => Object.values(call.inputs));
       this.#send(
-        { type: 'run', runId, call },
-        Object.values(call.inputs).map(({ data }) => data.buffer as ArrayBuffer),
+        { type: 'run', runId, calls },
+        inputs.map(({ data }) => data.buffer as ArrayBuffer),
       );
     });
+  }
+
+  /** Its run may go on, but nobody waits for it any more; the thread ends when it comes back. */
+  abandon(why: ServiceError): void {
+    for (const { reject } of this.#pending.values()) reject(why);
+    this.#pending.clear();
+    this.#abandon();
+    this.#send({ type: 'drain' }, []);
   }
 
   /** Lets the run in progress end, then the thread. Never terminate(): during a run that aborts the process. */
@@ -79,12 +108,10 @@ export class InferenceWorker {
         this.#settleStart?.reject(new Error(message.message));
         break;
       case 'result':
-        this.#take(message.runId)?.resolve(message.answer);
-        break;
-      case 'failed':
-        this.#take(message.runId)?.reject(
-          new ServiceError('INTERNAL', { detail: `The model could not be run: ${message.message}.` }),
-        );
+        this.#take(message.runId)?.resolve({
+          outcomes: message.outcomes.map(answerOrError),
+          graphs: message.graphs,
+        });
         break;
       case 'drained':
         this.#drained = true;
@@ -112,6 +139,11 @@ export class InferenceWorker {
       );
     this.#pending.clear();
   }
+}
+
+function answerOrError(outcome: Outcome): BatchAnswer | ServiceError {
+  if ('answer' in outcome) return outcome.answer;
+  return new ServiceError('INTERNAL', { detail: `The model could not be run: ${outcome.failed}.` });
 }
 
 function graphBuffers(model: Startup['models'][number]): ArrayBuffer[] {

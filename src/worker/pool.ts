@@ -1,8 +1,17 @@
 // The inference threads: gives each call to an idle one, replaces the dead, drains them all before the exit.
-import { InferenceWorker } from './inference-worker.js';
-import type { BatchAnswer, BranchCall, ProviderReport, Startup } from './protocol.js';
+import { ServiceError } from '../errors.js';
+import { InferenceWorker, type RunResult } from './inference-worker.js';
+import type { BranchCall, ProviderReport, Startup } from './protocol.js';
 
-export type RunCall = (call: BranchCall) => Promise<BatchAnswer>;
+export type RunCalls = (calls: readonly BranchCall[]) => Promise<RunResult>;
+
+/** A run that takes longer than both is stuck. */
+export interface StuckLimits {
+  /** Times what the run was expected to take. */
+  readonly factor: number;
+  /** Whatever was expected: a machine that was suspended for a moment is no stuck worker. */
+  readonly floorMs: number;
+}
 
 export interface PoolOptions {
   readonly entry: URL;
@@ -10,12 +19,16 @@ export interface PoolOptions {
   /** Made anew for each thread, since its buffers are moved there. */
   readonly startup: () => Promise<Startup>;
   /** Proves and warms a thread before it gets work; a throw keeps it out. */
-  readonly admit: (run: RunCall) => Promise<void>;
+  readonly admit: (run: RunCalls) => Promise<void>;
+  readonly stuck: StuckLimits;
+  /** Calls back after `ms`, unless what it returns is called before. Injected so that no test sleeps. */
+  readonly after: (ms: number, callBack: () => void) => () => void;
   /** One thread at a time: two WebGPU threads that start at once crash the process, measured. */
   readonly startSerially: boolean;
   /** A thread has become idle, also a replaced one. */
   readonly onIdle: () => void;
   readonly onLost: (why: Error) => void;
+  readonly onStuck: (afterMs: number) => void;
   readonly onReplaceFailed: (why: Error) => void;
   /** Waits before the nth attempt to replace a thread. Injected so that no test sleeps. */
   readonly pause: (attempt: number) => Promise<void>;
@@ -26,6 +39,10 @@ export class WorkerPool {
   readonly #idle: InferenceWorker[] = [];
   readonly #alive = new Set<InferenceWorker>();
   readonly #starting = new Set<Promise<void>>();
+  /** In a run that nobody waits for any more. */
+  readonly #stuck = new Set<InferenceWorker>();
+  /** Threads that start, or pause before another attempt. */
+  #coming = 0;
   #provider: ProviderReport | undefined;
   #closing = false;
 
@@ -36,9 +53,14 @@ export class WorkerPool {
   /** Throws the first thread's Error where one cannot start; the others are drained. */
   static async open(options: PoolOptions): Promise<WorkerPool> {
     const pool = new WorkerPool(options);
+    pool.#coming = options.workers;
+    const start = () =>
+      pool.#add().finally(() => {
+        pool.#coming--;
+      });
     try {
-      if (options.startSerially) for (let n = 0; n < options.workers; n++) await pool.#add();
-      else await allSettledOrThrow(Array.from({ length: options.workers }, () => pool.#add()));
+      if (options.startSerially) for (let n = 0; n < options.workers; n++) await start();
+      else await allSettledOrThrow(Array.from({ length: options.workers }, start));
     } catch (error) {
       await pool.close();
       throw error;
@@ -64,29 +86,57 @@ export class WorkerPool {
     return this.#provider;
   }
 
-  /** Only while `idle` > 0. Throws ServiceError WORKER_LOST, INTERNAL. */
-  async run(call: BranchCall): Promise<BatchAnswer> {
+  /** Threads that do not come back from their run. They can be neither stopped nor counted on. */
+  get stuck(): number {
+    return this.#stuck.size;
+  }
+
+  /** Threads in a run, stuck or not. */
+  get busy(): number {
+    return this.#alive.size - this.#idle.length + this.#stuck.size;
+  }
+
+  /** Only while `idle` > 0. `calls` of one model. Throws ServiceError WORKER_LOST, WORKER_STUCK. */
+  async run(calls: readonly BranchCall[], expectedMs: number): Promise<RunResult> {
     const worker = this.#idle.pop();
     if (worker === undefined) throw new Error('run() was called with no idle worker');
+    const { stuck, after } = this.#options;
+    const limitMs = Math.max(stuck.floorMs, stuck.factor * expectedMs);
+    const stopWatching = after(limitMs, () => this.#giveUp(worker, limitMs));
     try {
-      return await worker.run(call);
+      return await worker.run(calls);
     } finally {
+      stopWatching();
       this.#release(worker);
     }
   }
 
-  /** Lets every run end; then the threads are gone. */
+  /** Lets every run end but those that are stuck; then the threads are gone. */
   async close(): Promise<void> {
     this.#closing = true;
     // A thread that opens a session must not be cut off either.
     await Promise.allSettled(this.#starting);
-    await Promise.all([...this.#alive].map((worker) => worker.drain()));
+    await Promise.all([...this.#alive].map((worker) => Promise.race([worker.drain(), worker.abandoned])));
   }
 
   #release(worker: InferenceWorker): void {
-    if (worker.gone || this.#closing) return;
+    if (!this.#alive.has(worker) || worker.gone || this.#closing) return;
     this.#idle.push(worker);
     this.#options.onIdle();
+  }
+
+  /** Never terminated: that would abort the process. It ends by itself if it ever comes back. */
+  #giveUp(worker: InferenceWorker, afterMs: number): void {
+    this.#alive.delete(worker);
+    this.#stuck.add(worker);
+    this.#options.onStuck(afterMs);
+    worker.abandon(
+      new ServiceError('WORKER_STUCK', {
+        detail: `The inference worker did not come back within ${Math.round(afterMs)} ms; send the capture again.`,
+        retryAfterSeconds: 1,
+      }),
+    );
+    this.#replaceMissing();
   }
 
   async #add(): Promise<void> {
@@ -104,7 +154,7 @@ export class WorkerPool {
     const worker = new InferenceWorker(this.#options.entry);
     try {
       this.#provider = await worker.start(startup);
-      await this.#options.admit((call) => worker.run(call));
+      await this.#options.admit((calls) => worker.run(calls));
     } catch (error) {
       await worker.drain();
       throw error;
@@ -116,23 +166,37 @@ export class WorkerPool {
   }
 
   #buried(worker: InferenceWorker, why: Error | undefined): void {
+    const wasStuck = this.#stuck.delete(worker);
     this.#alive.delete(worker);
     const at = this.#idle.indexOf(worker);
     if (at >= 0) this.#idle.splice(at, 1);
-    if (why === undefined) return;
-    this.#options.onLost(why);
-    void this.#replace();
+    if (why !== undefined && !wasStuck) this.#options.onLost(why);
+    this.#replaceMissing();
+  }
+
+  /** Of stuck threads no more than of working ones: each may hold a core for good. */
+  #replaceMissing(): void {
+    const { workers } = this.#options;
+    if (this.#closing || this.#stuck.size > workers) return;
+    while (this.#alive.size + this.#coming < workers) void this.#replace();
   }
 
   async #replace(): Promise<void> {
-    for (let attempt = 1; !this.#closing; attempt++) {
-      await this.#options.pause(attempt);
-      if (this.#closing) return;
-      try {
-        return await this.#add();
-      } catch (error) {
-        this.#options.onReplaceFailed(error as Error);
+    this.#coming++;
+    try {
+      for (let attempt = 1; !this.#closing; attempt++) {
+        await this.#options.pause(attempt);
+        if (this.#closing) return;
+        try {
+          return await this.#add();
+        } catch (error) {
+          this.#options.onReplaceFailed(error as Error);
+        }
       }
+    } finally {
+      this.#coming--;
+      // It may be lost again already.
+      this.#replaceMissing();
     }
   }
 }

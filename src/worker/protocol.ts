@@ -48,6 +48,15 @@ export interface ProviderReport {
   readonly refused: readonly { readonly provider: string; readonly why: string }[];
 }
 
+/** What one graph took, for `samples` of the batch: those that carried its modality, or were of its branch. */
+export interface GraphTime {
+  readonly kind: 'encoder' | 'head';
+  /** The modality, or the branch. */
+  readonly name: string;
+  readonly samples: number;
+  readonly ms: number;
+}
+
 export interface BranchCall {
   /** Bundle key, "name@version". */
   readonly model: string;
@@ -63,7 +72,8 @@ export interface Startup {
 export interface Run {
   readonly type: 'run';
   readonly runId: number;
-  readonly call: BranchCall;
+  /** Of one model; they share its encoders' runs. */
+  readonly calls: readonly BranchCall[];
 }
 /** Finish what runs, release the sessions, answer Drained. */
 export interface Drain {
@@ -79,17 +89,16 @@ export interface StartFailed {
   readonly type: 'start-failed';
   readonly message: string;
 }
+/** One outcome a call, in their order. */
 export interface Result {
   readonly type: 'result';
   readonly runId: number;
-  readonly answer: BatchAnswer;
+  readonly outcomes: readonly Outcome[];
+  /** Empty where the calls could not be run together. */
+  readonly graphs: readonly GraphTime[];
 }
-export interface Failed {
-  readonly type: 'failed';
-  readonly runId: number;
-  readonly message: string;
-}
+export type Outcome = { readonly answer: BatchAnswer } | { readonly failed: string };
 export interface Drained {
   readonly type: 'drained';
 }
-export type FromWorker = Ready | StartFailed | Result | Failed | Drained;
+export type FromWorker = Ready | StartFailed | Result | Drained;

@@ -1,6 +1,8 @@
 // Runs branches on ONNX Runtime: encoders, then the head, wired by name. The only importer of onnxruntime-node.
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
-import type { BatchAnswer, BatchInputs, BatchMap, BatchTensor, WorkerModel } from './protocol.js';
+import { pick, type Rows, toAnswer } from './answer.js';
+import { assemble, type EncoderBatch, type HeadBatch, samplesOf } from './batch.js';
+import type { BatchAnswer, BatchTensor, BranchCall, GraphTime, WorkerModel } from './protocol.js';
 
 const HEAD_OUTPUTS = ['score', 'map', 'modality_score', 'modality_weight'];
 const MODALITY_MAP = 'map';
@@ -15,6 +17,16 @@ interface TensorNames {
 interface Branch {
   readonly modalities: readonly string[];
   readonly head: InferenceSession;
+}
+
+export interface ModelRun {
+  readonly answers: readonly BatchAnswer[];
+  readonly graphs: readonly GraphTime[];
+}
+
+interface Encoded {
+  readonly outputs: OutputMap;
+  readonly firstRow: EncoderBatch['firstRow'];
 }
 
 /** One bundle, open on one execution provider. */
@@ -54,18 +66,27 @@ export class ModelSession {
     }
   }
 
-  /** Throws where the branch is not of this model, or a score or weight of the answer is not finite. */
-  async run(branchId: string, inputs: BatchInputs): Promise<BatchAnswer> {
-    const branch = this.branches.get(branchId);
-    if (branch === undefined) throw new Error(`${this.key} has no branch "${branchId}"`);
+  /**
+   * One answer a call, in their order: each encoder runs once on the samples of all calls that carry its modality,
+   * each head once on those of its branch. Throws where a branch is not of this model, an input is missing, or a
+   * score or weight is not finite; then no call has an answer.
+   */
+  async run(calls: readonly BranchCall[]): Promise<ModelRun> {
     const startedMs = performance.now();
-    const evidence: Record<string, Tensor> = {};
-    for (const modality of branch.modalities)
-      for (const [name, tensor] of Object.entries(await this.encode(modality, inputs[modality])))
-        evidence[`${modality}.${name}`] = tensor;
-    const feeds = Object.fromEntries(branch.head.inputNames.map((name) => [name, pick(evidence, name)]));
-    const outputs = (await branch.head.run(feeds)) as OutputMap;
-    return toAnswer(branch, outputs, evidence, performance.now() - startedMs);
+    const batch = assemble(calls, (id) => this.branch(id).modalities);
+    const graphs: GraphTime[] = [];
+    const encoded = new Map<string, Encoded>();
+    for (const encoder of batch.encoders) {
+      const { modality, samples, firstRow } = encoder;
+      const outputs = await timed(graphs, { kind: 'encoder', name: modality, samples }, () =>
+        this.encode(encoder),
+      );
+      encoded.set(modality, { outputs, firstRow });
+    }
+    const answers = new Map<BranchCall, Omit<BatchAnswer, 'runMs'>>();
+    for (const head of batch.heads) await this.judge(head, encoded, graphs, answers);
+    const runMs = performance.now() - startedMs;
+    return { graphs, answers: calls.map((call) => ({ ...(answers.get(call) as BatchAnswer), runMs })) };
   }
 
   async release(): Promise<void> {
@@ -73,12 +94,63 @@ export class ModelSession {
     for (const { head } of this.branches.values()) await head.release();
   }
 
-  private async encode(modality: string, input: BatchTensor | undefined): Promise<OutputMap> {
+  private branch(id: string): Branch {
+    const branch = this.branches.get(id);
+    if (branch === undefined) throw new Error(`${this.key} has no branch "${id}"`);
+    return branch;
+  }
+
+  private async encode({ modality, input }: EncoderBatch): Promise<OutputMap> {
     const encoder = this.encoders.get(modality);
-    if (encoder === undefined || input === undefined)
-      throw new Error(`${this.key}: nothing to feed encoder "${modality}" with`);
+    if (encoder === undefined) throw new Error(`${this.key} has no encoder "${modality}"`);
     return (await encoder.run({ [modality]: toTensor(input) })) as OutputMap;
   }
+
+  private async judge(
+    { branch: id, calls, samples }: HeadBatch,
+    encoded: ReadonlyMap<string, Encoded>,
+    graphs: GraphTime[],
+    answers: Map<BranchCall, Omit<BatchAnswer, 'runMs'>>,
+  ): Promise<void> {
+    const { modalities, head } = this.branch(id);
+    const evidence: Record<string, Tensor> = {};
+    for (const modality of modalities) {
+      const { outputs, firstRow } = encoded.get(modality) as Encoded;
+      const rows = { from: firstRow.get(calls[0] as BranchCall) ?? 0, samples };
+      for (const [name, tensor] of Object.entries(outputs))
+        evidence[`${modality}.${name}`] = piece(tensor, rows);
+    }
+    const feeds = Object.fromEntries(head.inputNames.map((name) => [name, pick(evidence, name)]));
+    const outputs = (await timed(graphs, { kind: 'head', name: id, samples }, () =>
+      head.run(feeds),
+    )) as OutputMap;
+    let from = 0;
+    for (const call of calls) {
+      const rows = { from, samples: samplesOf(call) };
+      answers.set(call, toAnswer(modalities, outputs, evidence, rows));
+      from += rows.samples;
+    }
+  }
+}
+
+async function timed<T>(
+  graphs: GraphTime[],
+  graph: Omit<GraphTime, 'ms'>,
+  run: () => Promise<T>,
+): Promise<T> {
+  const startedMs = performance.now();
+  const outputs = await run();
+  graphs.push({ ...graph, ms: performance.now() - startedMs });
+  return outputs;
+}
+
+/** Samples of axis 0, as a view. */
+function piece(tensor: Tensor, { from, samples }: Rows): Tensor {
+  const [all = 0, ...sample] = tensor.dims;
+  if (samples === all) return tensor;
+  const size = sample.reduce((product, length) => product * length, 1);
+  const data = (tensor.data as Float32Array).subarray(from * size, (from + samples) * size);
+  return new Tensor(tensor.type as 'float32', data, [samples, ...sample]);
 }
 
 async function createSession(
@@ -123,43 +195,4 @@ function toTensor(input: BatchTensor): Tensor {
   return input.dtype === 'uint8'
     ? new Tensor('uint8', input.data, input.shape)
     : new Tensor('float32', input.data, input.shape);
-}
-
-function toAnswer(branch: Branch, outputs: OutputMap, evidence: OutputMap, runMs: number): BatchAnswer {
-  return {
-    score: numbers(outputs, 'score', branch),
-    map: toMap(outputs, 'map'),
-    modalityScore: numbers(outputs, 'modality_score', branch),
-    modalityWeight: numbers(outputs, 'modality_weight', branch),
-    modalityMaps: Object.fromEntries(
-      branch.modalities.map((name) => [name, toMap(evidence, `${name}.${MODALITY_MAP}`)]),
-    ),
-    runMs,
-  };
-}
-
-function toMap(outputs: OutputMap, name: string): BatchMap {
-  const [, height = 0, width = 0] = pick(outputs, name).dims; // (N, h, w)
-  return { height, width, values: floats(outputs, name) };
-}
-
-/** What goes into the record as it is: JSON has no word for NaN, and the record could not be read back. */
-function numbers(outputs: OutputMap, name: string, { modalities }: Branch): Float32Array {
-  const values = floats(outputs, name);
-  if (!values.every(Number.isFinite))
-    throw new Error(`branch "${modalities.join('+')}" gave no number as "${name}"`);
-  return values;
-}
-
-/** Copied: ONNX Runtime's own buffers may not be transferred to another thread. */
-function floats(outputs: OutputMap, name: string): Float32Array {
-  const { data } = pick(outputs, name);
-  if (!(data instanceof Float32Array)) throw new Error(`"${name}" is not float32`);
-  return data.slice();
-}
-
-function pick(outputs: OutputMap, name: string): Tensor {
-  const tensor = outputs[name];
-  if (tensor === undefined) throw new Error(`the graph gave no "${name}"`);
-  return tensor;
 }

@@ -3,7 +3,7 @@ import type { Inference } from '../../src/app/inference.js';
 import { createReadiness } from '../../src/app/readiness.js';
 
 const healthy = {
-  pool: { alive: 2, wanted: 2, provider: { active: 'cpu', refused: [] } },
+  pool: { alive: 2, wanted: 2, stuck: 0, provider: { active: 'cpu', refused: [] } },
   scheduler: { depth: 3 },
 };
 const working = { ping: async () => {} };
@@ -37,6 +37,14 @@ describe('readiness', () => {
     expect(await readiness(pool({ alive: 1 }), full)).toMatchObject({
       ready: true,
       warnings: ['workers: 1 of 2 are ready', 'store: inspections cannot be stored now (disk full)'],
+    });
+  });
+
+  it('stays ready while a worker hangs, and warns', async () => {
+    expect(await readiness(pool({ stuck: 1 }))).toMatchObject({
+      ready: true,
+      workers: { ready: 2, wanted: 2, stuck: 1 },
+      warnings: ['workers: 1 hang in a run and cannot be stopped; restart the service when the line allows'],
     });
   });
 

@@ -1,7 +1,7 @@
 // Figures of an evaluation, and its comparison with the trainer's.
 import { describe, expect, it } from '@jest/globals';
 import { compare } from '../../bench/comparison.js';
-import { figuresOf, percentile } from '../../bench/figures.js';
+import { figuresOf } from '../../bench/figures.js';
 import type { JudgedCapture } from '../../bench/judge.js';
 import type { Verdict } from '../../src/inspection.js';
 import { anInspection } from '../store/samples.js';
@@ -54,12 +54,6 @@ describe('figuresOf', () => {
   it('has no latency where nothing was answered', () => {
     expect(figuresOf([refused]).latencyMs).toBeNull();
   });
-});
-
-it('takes percentiles by nearest rank', () => {
-  const values = Array.from({ length: 100 }, (_, i) => 100 - i);
-  expect([0.5, 0.9, 0.99].map((share) => percentile(values, share))).toEqual([50, 90, 99]);
-  expect(percentile([7], 0.99)).toBe(7);
 });
 
 describe('compare', () => {

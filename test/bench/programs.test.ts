@@ -1,4 +1,4 @@
-// The two programs as a user runs them: the service they start, what they print, how they end.
+// The programs as a user runs them: the service they start, what they print, how they end.
 import { execFile } from 'node:child_process';
 import { access, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -124,5 +124,17 @@ describe('demo', () => {
     expect(output).toMatch(/^demo: The service did not start: .*rgb\.onnx is missing.*$/m);
     expect(code).toBe(1);
     await expect(access(join(folder, 'var'))).rejects.toThrow();
+  });
+});
+
+describe('performance', () => {
+  it.each([
+    [['--help'], 0, 'npm run bench -- --quick'],
+    [['--only', 'triton'], 2, 'bench: --only triton: it must be of branchline'],
+    [['--quick'], 1, 'bench: models/demo-part/2/manifest.json cannot be read: run this from the root'],
+  ])('with %j ends with %d and says why', async (args, expected, words) => {
+    const { code, output } = await run('performance', ...args);
+    expect(output).toContain(words);
+    expect(code).toBe(expected);
   });
 });

@@ -290,6 +290,14 @@ describe('the body', () => {
       { status: 400, code: 'BAD_REQUEST', detail: /x-deadline-ms/ },
       { 'x-deadline-ms': 'soon' },
     ));
+
+  it('asks in its metadata for a deadline that is none', () =>
+    expectRefused(form(good.parts, { deadlineMs: 0.5 }), {
+      status: 400,
+      code: 'BAD_METADATA',
+      detail: /^metadata\.deadlineMs: /,
+      part: 'metadata',
+    }));
 });
 
 it('says what would be served where no branch serves a subset', async () => {

@@ -76,6 +76,12 @@ it('refuses a body of another boundary than its head names', async () => {
   expectProblem(await exchange(head, body), 400, 'BAD_MULTIPART', /cannot be read/);
 });
 
+it('answers at its deadline a capture whose body does not come', async () => {
+  const head = postHead({ 'Content-Type': MULTIPART, 'Content-Length': body.length, 'X-Deadline-Ms': 50 });
+  const answer = await exchange(head, body.subarray(0, 500));
+  expectProblem(answer, 503, 'DEADLINE_UNREACHABLE', /within 50 ms/);
+});
+
 it('refuses a part without a name', async () => {
   const nameless = Buffer.from(
     `--${BOUNDARY}\r\nContent-Disposition: form-data; filename="x"\r\n\r\nx\r\n--${BOUNDARY}--\r\n`,

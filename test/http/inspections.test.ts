@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Problem } from '../../src/http/problem.js';
 import type { Inspection } from '../../src/inspection.js';
-import { inspect, type Parts, readJson, refuse } from '../support/client.js';
+import { captureForm, inspect, type Parts, readJson, refuse } from '../support/client.js';
 import { npyFile } from '../support/files.js';
 import { type RunningService, startService } from '../support/service.js';
 import { copyTinyBundle, type GoldenCapture, goldenCapture, rgbPng } from '../support/tiny-bundle.js';
@@ -49,6 +49,20 @@ const post = async (body: string | Uint8Array<ArrayBuffer>, type: string, query 
   );
 
 describe('POST /v1/inspections', () => {
+  it.each([
+    ['the metadata', { deadlineMs: 1 }, {}, '', 503],
+    ['the header', {}, { 'x-deadline-ms': '1' }, '', 503],
+    ['the query', {}, {}, '?deadlineMs=1', 503],
+    ['the header before the metadata', { deadlineMs: 1 }, { 'x-deadline-ms': '60000' }, '', 200],
+    ['the query before the header', {}, { 'x-deadline-ms': '1' }, '?deadlineMs=60000', 200],
+  ])('takes its deadline from %s', async (_where, metadata, headers, query, status) => {
+    const body = captureForm(only('rgb', 'acoustic'), metadata);
+    const answer = await fetch(`${service.url}/v1/inspections${query}`, { method: 'POST', body, headers });
+    const { code } = (await answer.json()) as Partial<Problem>;
+    expect([answer.status, code]).toEqual([status, status === 503 ? 'DEADLINE_UNREACHABLE' : undefined]);
+    if (status === 503) expect(answer.headers.get('retry-after')).toBe('1');
+  });
+
   it.each(['acoustic', 'depth', 'rgb', 'acoustic+depth', 'acoustic+rgb', 'depth+rgb', 'acoustic+depth+rgb'])(
     'judges %s by its own branch, as the trainer did',
     async (branch) => {

@@ -32,6 +32,23 @@ describe('metrics', () => {
     expect(text).toContain('branchline_inspection_stage_seconds_count{stage="decode"} 2');
   });
 
+  it('shows the queue, the batches, the stuck workers and every refusal by its code', async () => {
+    const metrics = createMetrics();
+    metrics.oldestWait(1.5);
+    metrics.batchStarted(3);
+    metrics.refused('OVERLOADED');
+    metrics.refused('OVERLOADED');
+    metrics.workerStuck();
+    metrics.workers(1, 2, 1);
+    const text = await metrics.scrape();
+    expect(text).toContain('branchline_queue_oldest_wait_seconds 1.5');
+    expect(text).toContain('branchline_batch_size_bucket{le="2"} 0');
+    expect(text).toContain('branchline_batch_size_bucket{le="4"} 1');
+    expect(text).toContain('branchline_refusals_total{code="OVERLOADED"} 2');
+    expect(text).toContain('branchline_worker_stuck_total 1');
+    expect(text).toContain('branchline_workers_stuck 1');
+  });
+
   it('keeps two services in one process apart', async () => {
     const [one, other] = [createMetrics(), createMetrics()];
     one.storeFailed();

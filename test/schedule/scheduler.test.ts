@@ -1,159 +1,296 @@
 import { describe, expect, it } from '@jest/globals';
 import { ServiceError } from '../../src/errors.js';
-import { Scheduler } from '../../src/schedule/scheduler.js';
-import type { BatchAnswer, BranchCall } from '../../src/worker/protocol.js';
+import { answerOf, byHand, settled } from './support.js';
 
-const answer = { runMs: 1 } as BatchAnswer;
-const call = (branch: string): BranchCall => ({ model: 'tiny@1', branch, inputs: {} });
+type Machine = ReturnType<typeof byHand>;
+const branches = ({ ran }: Machine) => ran.map(({ branch }) => branch);
+const gone = () => AbortSignal.abort(new ServiceError('CLIENT_GONE', { detail: 'gone' }));
 
-/** A scheduler with one worker that works until `finish` is called, and a clock moved by hand. */
-function oneWorker(queueLimit = 8) {
-  const ran: string[] = [];
-  const depths: number[] = [];
-  const clock = { ms: 0 };
-  const worker = { idle: 1, settle: { finish: () => {}, fail: (_error: Error) => {} } };
-  const scheduler = new Scheduler({
-    queueLimit,
-    nowMs: () => clock.ms,
-    onDepth: (depth) => depths.push(depth),
-    runner: {
-      get idle() {
-        return worker.idle;
-      },
-      run: ({ branch }) => {
-        ran.push(branch);
-        worker.idle = 0;
-        return new Promise((resolve, reject) => {
-          const free = () => {
-            worker.idle = 1;
-            scheduler.pump();
-          };
-          worker.settle = {
-            finish: () => {
-              resolve(answer);
-              free();
-            },
-            fail: (error) => {
-              reject(error);
-              free();
-            },
-          };
-        });
-      },
-    },
-  });
-  const submit = (branch: string, options: { deadlineMs?: number; signal?: AbortSignal } = {}) =>
-    scheduler.submit({
-      call: call(branch),
-      deadlineMs: options.deadlineMs ?? 1000,
-      signal: options.signal ?? new AbortController().signal,
-    });
-  return {
-    scheduler,
-    submit,
-    ran,
-    depths,
-    clock,
-    worker,
-    finish: () => worker.settle.finish(),
-    fail: (error: Error) => worker.settle.fail(error),
-  };
-}
-
-describe('Scheduler', () => {
-  it('starts a call at once where a worker is idle', async () => {
-    const { submit, ran, finish } = oneWorker();
-    const submitted = submit('a');
-    await Promise.resolve();
-    expect(ran).toEqual(['a']);
-    finish();
-    await expect(submitted).resolves.toEqual({ answer, queueMs: 0 });
+describe('a worker that is idle', () => {
+  it('starts a capture at once', async () => {
+    const machine = byHand();
+    const answer = machine.submit('a');
+    expect(branches(machine)).toEqual(['a']);
+    machine.running[0]?.finish();
+    await expect(answer).resolves.toEqual({ answer: answerOf(machine.ran[0] as never), queueMs: 0 });
   });
 
-  it('runs the waiting in the order they came, and says how long each waited', async () => {
-    const { submit, ran, finish, clock } = oneWorker();
-    const waiting = ['a', 'b', 'c'].map((branch) => submit(branch));
-    clock.ms = 30;
-    finish();
-    clock.ms = 50;
-    finish();
-    finish();
-    expect(ran).toEqual(['a', 'b', 'c']);
-    expect((await Promise.all(waiting)).map(({ queueMs }) => queueMs)).toEqual([0, 30, 50]);
+  it('never waits for a batch to fill', () => {
+    const machine = byHand({ workers: 2, maxBatch: 8 });
+    machine.submit('rgb');
+    machine.submit('rgb');
+    expect(machine.batches).toEqual([1, 1]);
   });
 
-  it('refuses with OVERLOADED and Retry-After once the queue is full', async () => {
-    const { submit, scheduler, finish, ran } = oneWorker(2);
-    const accepted = ['a', 'b', 'c'].map((branch) => submit(branch));
-    await expect(submit('d')).rejects.toMatchObject({
-      code: 'OVERLOADED',
+  it('tries even a capture that is expected to be late, so that a wrong estimate is put right', async () => {
+    const machine = byHand({ runMs: 1000, known: ['a'] });
+    const answer = machine.submit('a', { deadlineMs: 100 });
+    machine.clock.ms = 10;
+    machine.running[0]?.finish();
+    await expect(answer).resolves.toMatchObject({ queueMs: 0 });
+  });
+
+  it('gets nothing that is abandoned already, or whose deadline has passed', async () => {
+    const machine = byHand();
+    machine.clock.ms = 50;
+    await expect(machine.submit('a', { signal: gone() })).rejects.toMatchObject({ code: 'CLIENT_GONE' });
+    await expect(machine.submit('a', { deadlineMs: 50 })).rejects.toMatchObject({
+      code: 'DEADLINE_UNREACHABLE',
       status: 503,
-      retryAfterSeconds: 1,
     });
-    expect(() => scheduler.assertRoom()).toThrow('2 captures are waiting, the limit is 2');
-    for (const _ of accepted) finish();
-    await Promise.all(accepted);
-    expect(ran).toEqual(['a', 'b', 'c']);
+    expect(machine.ran).toEqual([]);
+  });
+});
+
+describe('the waiting', () => {
+  it('run by their deadlines; of equal ones first who came first', async () => {
+    const machine = byHand();
+    const deadlines = [500, 900, 100, 900, 300];
+    const answers = deadlines.map((deadlineMs, at) => machine.submit(`b${at}`, { deadlineMs }));
+    machine.clock.ms = 20;
+    while (machine.running.length > 0) {
+      machine.running[0]?.finish();
+      await settled();
+    }
+    expect(branches(machine)).toEqual(['b0', 'b2', 'b4', 'b1', 'b3']);
+    expect((await Promise.all(answers)).map(({ queueMs }) => queueMs)).toEqual([0, 20, 20, 20, 20]);
   });
 
-  it('never runs a call whose deadline passed while it waited', async () => {
-    const { submit, ran, finish, clock } = oneWorker();
-    const first = submit('a');
-    const late = submit('late', { deadlineMs: 20 });
-    const intime = submit('in time', { deadlineMs: 21 });
-    clock.ms = 20;
-    finish();
+  it('never run once their deadline has passed', async () => {
+    const machine = byHand();
+    machine.submit('a');
+    const late = machine.submit('late', { deadlineMs: 20 });
+    machine.submit('in time', { deadlineMs: 21 });
+    machine.clock.ms = 20;
+    machine.running[0]?.finish();
     await expect(late).rejects.toMatchObject({ code: 'DEADLINE_UNREACHABLE', status: 503 });
-    finish();
-    await Promise.all([first, intime]);
-    expect(ran).toEqual(['a', 'in time']);
+    expect(branches(machine)).toEqual(['a', 'in time']);
   });
 
-  it('never runs a call whose caller hung up, and frees its place', async () => {
-    const { submit, ran, finish, scheduler } = oneWorker(1);
-    const first = submit('a');
+  it('never run where they would be answered late, and hold up nobody behind them', async () => {
+    const machine = byHand({ runMs: 30, known: ['hopeless', 'next'] });
+    machine.submit('a');
+    const hopeless = machine.submit('hopeless', { deadlineMs: 100 });
+    machine.submit('next', { deadlineMs: 200 });
+    machine.clock.ms = 75;
+    machine.running[0]?.finish();
+    await expect(hopeless).rejects.toMatchObject({ code: 'DEADLINE_UNREACHABLE' });
+    expect(branches(machine)).toEqual(['a', 'next']);
+  });
+
+  it('never run where storing would make them late', async () => {
+    const machine = byHand();
+    machine.submit('a');
+    const late = machine.submit('late', { deadlineMs: 100 });
+    machine.scheduler.tookAfterwards(30);
+    machine.clock.ms = 50;
+    machine.running[0]?.finish();
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_UNREACHABLE' });
+    expect(branches(machine)).toEqual(['a']);
+  });
+
+  it('never run where their caller hung up, and free their place', async () => {
+    const machine = byHand({ queueLimit: 1 });
+    machine.submit('a');
     const caller = new AbortController();
-    const abandoned = submit('abandoned', { signal: caller.signal });
+    const abandoned = machine.submit('abandoned', { signal: caller.signal });
     caller.abort(new ServiceError('CLIENT_GONE', { detail: 'gone' }));
     await expect(abandoned).rejects.toMatchObject({ code: 'CLIENT_GONE' });
-    expect(scheduler.depth).toBe(0);
-    const next = submit('b');
-    finish();
-    finish();
-    await Promise.all([first, next]);
-    expect(ran).toEqual(['a', 'b']);
+    expect(machine.scheduler.depth).toBe(0);
+    machine.submit('b');
+    machine.running[0]?.finish();
+    expect(branches(machine)).toEqual(['a', 'b']);
   });
 
-  it('lets the caller of a running call go when its deadline passes', async () => {
-    const { submit, finish } = oneWorker();
+  it('are counted, and the longest wait is known', async () => {
+    const machine = byHand();
+    machine.submit('a');
+    machine.submit('b', { deadlineMs: 900 });
+    machine.clock.ms = 10;
+    machine.submit('c', { deadlineMs: 800 });
+    machine.clock.ms = 15;
+    expect(machine.depths).toEqual([1, 2]);
+    expect(machine.scheduler.oldestWaitMs).toBe(15);
+    machine.running[0]?.finish();
+    machine.running[0]?.finish();
+    expect(machine.depths.at(-1)).toBe(0);
+    expect(machine.scheduler.oldestWaitMs).toBe(0);
+  });
+});
+
+describe('the running', () => {
+  it('are let go when the deadline passes', async () => {
+    const machine = byHand();
     const caller = new AbortController();
-    const running = submit('a', { signal: caller.signal });
+    const running = machine.submit('a', { signal: caller.signal });
     caller.abort(new ServiceError('DEADLINE_UNREACHABLE', { detail: 'too late' }));
     await expect(running).rejects.toMatchObject({ code: 'DEADLINE_UNREACHABLE' });
-    finish();
+    machine.running[0]?.finish();
   });
 
-  it('does not queue a call that is already abandoned', async () => {
-    const { submit, ran } = oneWorker();
-    await expect(submit('a', { signal: AbortSignal.abort(new Error('gone')) })).rejects.toThrow('gone');
-    expect(ran).toEqual([]);
+  it('fail with their worker, and nobody else does', async () => {
+    const machine = byHand({ maxBatch: 2 });
+    const [first, second, third] = ['rgb', 'rgb', 'rgb'].map((branch) => machine.submit(branch));
+    machine.running[0]?.finish();
+    machine.running[0]?.fail(new ServiceError('WORKER_LOST', { detail: 'died' }));
+    await expect(first).resolves.toMatchObject({ queueMs: 0 });
+    await expect(second).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    await expect(third).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    const next = machine.submit('rgb');
+    machine.running[0]?.finish();
+    await expect(next).resolves.toMatchObject({ queueMs: 0 });
+  });
+});
+
+describe('a batch', () => {
+  const batchesOf = (machine: Machine) =>
+    machine.running.map(({ calls }) => calls.map(({ branch, model }) => `${model} ${branch}`));
+
+  it('is made of what queued while the workers were busy, up to its limit', () => {
+    const machine = byHand({ maxBatch: 3 });
+    for (let n = 0; n < 5; n++) machine.submit('rgb');
+    machine.running[0]?.finish();
+    machine.running[0]?.finish();
+    expect(machine.batches).toEqual([1, 3, 1]);
   });
 
-  it('hands a failed run to its own caller only', async () => {
-    const { submit, finish, fail } = oneWorker();
-    const [first, second] = [submit('a'), submit('b')];
-    fail(new ServiceError('WORKER_LOST', { detail: 'died' }));
-    finish();
-    await expect(first).rejects.toMatchObject({ code: 'WORKER_LOST' });
-    await expect(second).resolves.toEqual({ answer, queueMs: 0 });
+  it('takes branches that share an encoder with its first, and leaves the others their place', () => {
+    const machine = byHand({ maxBatch: 8 });
+    for (const branch of ['x', 'rgb+depth', 'acoustic', 'depth', 'rgb', 'acoustic+rgb'])
+      machine.submit(branch);
+    machine.running[0]?.finish();
+    expect(batchesOf(machine)).toEqual([
+      ['tiny@1 rgb+depth', 'tiny@1 depth', 'tiny@1 rgb', 'tiny@1 acoustic+rgb'],
+    ]);
+    machine.running[0]?.finish();
+    expect(batchesOf(machine)).toEqual([['tiny@1 acoustic']]);
   });
 
-  it('reports its depth as it changes', async () => {
-    const { submit, finish, depths } = oneWorker();
-    const all = ['a', 'b', 'c'].map((branch) => submit(branch));
-    expect(depths).toEqual([0, 1, 2]);
-    for (const _ of all) finish();
-    await Promise.all(all);
-    expect(depths.at(-1)).toBe(0);
+  it('is of one model', () => {
+    const machine = byHand({ maxBatch: 8 });
+    const other = { model: 'other@1', branch: 'rgb', inputs: { rgb: {} as never } };
+    machine.submit('rgb');
+    machine.submit('rgb');
+    machine.submit('rgb', { call: other });
+    machine.running[0]?.finish();
+    expect(batchesOf(machine)).toEqual([['tiny@1 rgb']]);
+  });
+
+  it('does not grow beyond what its first has time for', () => {
+    const machine = byHand({ maxBatch: 8, runMs: 30, known: ['rgb'] });
+    machine.submit('x');
+    machine.submit('rgb', { deadlineMs: 100 });
+    for (let n = 0; n < 5; n++) machine.submit('rgb', { deadlineMs: 1000 });
+    machine.running[0]?.finish();
+    expect(machine.running[0]?.calls).toHaveLength(3);
+    expect(machine.scheduler.depth).toBe(3);
+  });
+});
+
+describe('the door', () => {
+  it('refuses with OVERLOADED and Retry-After once the queue is full', async () => {
+    const machine = byHand({ queueLimit: 2, runMs: 1500, known: ['a'] });
+    for (let n = 0; n < 3; n++) machine.submit('a');
+    await expect(machine.submit('a')).rejects.toMatchObject({
+      code: 'OVERLOADED',
+      status: 503,
+      message: '2 captures are waiting, which is the limit; send this one again later.',
+      retryAfterSeconds: 5,
+    });
+    expect(() => machine.scheduler.assertRoom()).toThrow('2 captures are waiting');
+  });
+
+  it('refuses with DEADLINE_UNREACHABLE what would be late behind those before it', async () => {
+    const machine = byHand({ runMs: 1000, known: ['a'] });
+    for (let n = 0; n < 3; n++) machine.submit('a', { deadlineMs: 4000 });
+    // Done at 4000; a tenth of its time is left for what comes after the run.
+    await expect(machine.submit('a', { deadlineMs: 4400 })).rejects.toMatchObject({
+      code: 'DEADLINE_UNREACHABLE',
+      status: 503,
+      message: '2 captures are waiting; this one, or one that was promised an answer, would be 40 ms late.',
+      retryAfterSeconds: 1,
+    });
+    await expect(machine.submit('a', { deadlineMs: 2000 })).rejects.toMatchObject({ retryAfterSeconds: 1 });
+    machine.submit('a', { deadlineMs: 4500 });
+    expect(machine.scheduler.depth).toBe(3);
+  });
+
+  it('leaves time for what storing took lately', async () => {
+    const machine = byHand({ runMs: 100, known: ['a'] });
+    for (let n = 0; n < 100; n++) machine.scheduler.tookAfterwards(300);
+    machine.submit('a');
+    // Done at 200, due at 0.9 of its time less 300.
+    await expect(machine.submit('a', { deadlineMs: 540 })).rejects.toMatchObject({
+      code: 'DEADLINE_UNREACHABLE',
+    });
+    machine.submit('a', { deadlineMs: 570 });
+    expect(machine.scheduler.depth).toBe(1);
+  });
+
+  it('lets a capture with an earlier deadline pass those who have time', async () => {
+    const machine = byHand({ runMs: 100, known: ['a'] });
+    machine.submit('a');
+    for (let n = 0; n < 5; n++) machine.submit('a', { deadlineMs: 10_000 });
+    const urgent = machine.submit('a', { deadlineMs: 300 });
+    machine.running[0]?.finish();
+    machine.running[0]?.finish();
+    await expect(urgent).resolves.toBeDefined();
+  });
+
+  it('refuses what would make one late that was promised an answer', async () => {
+    const machine = byHand({ runMs: 100, known: ['a'] });
+    machine.submit('a');
+    const promised = machine.submit('a', { deadlineMs: 250 });
+    await expect(machine.submit('a', { deadlineMs: 240 })).rejects.toMatchObject({
+      code: 'DEADLINE_UNREACHABLE',
+    });
+    machine.clock.ms = 100;
+    machine.running[0]?.finish();
+    machine.clock.ms = 200;
+    machine.running[0]?.finish();
+    await expect(promised).resolves.toMatchObject({ queueMs: 100 });
+  });
+
+  it('refuses before the body is read where even the shortest that waits would be late', () => {
+    const machine = byHand({ runMs: 100, known: ['a'], queueLimit: 50 });
+    for (let n = 0; n < 8; n++) machine.submit('a', { deadlineMs: 1000 });
+    expect(() => machine.scheduler.assertRoom(1000)).not.toThrow();
+    machine.submit('a', { deadlineMs: 1000 });
+    expect(() => machine.scheduler.assertRoom(1000)).toThrow('would be 100 ms late');
+    expect(() => machine.scheduler.assertRoom(1200)).not.toThrow();
+    expect(() => machine.scheduler.assertRoom(999)).not.toThrow();
+    expect(() => machine.scheduler.assertRoom()).not.toThrow();
+  });
+
+  it('makes the branch with most places give one up to a branch with fewer', async () => {
+    const machine = byHand({ queueLimit: 4 });
+    machine.submit('a');
+    const crowd = [900, 800, 700, 600].map((deadlineMs) => machine.submit('a', { deadlineMs }));
+    const neighbour = machine.submit('b', { deadlineMs: 1000 });
+    await expect(crowd[0]).rejects.toMatchObject({
+      code: 'OVERLOADED',
+      message: expect.stringMatching(
+        /Branch "a" of tiny@1 was given most of the machine lately and gave a place up to branch "b"/,
+      ),
+    });
+    machine.submit('b', { deadlineMs: 1000 });
+    // Two and two: neither has more than the other.
+    await expect(machine.submit('b')).rejects.toMatchObject({ code: 'OVERLOADED' });
+    await expect(machine.submit('a')).rejects.toMatchObject({ code: 'OVERLOADED' });
+    while (machine.running.length > 0) machine.running[0]?.finish();
+    await expect(neighbour).resolves.toBeDefined();
+    expect(branches(machine)).toEqual(['a', 'a', 'a', 'b', 'b']);
+  });
+
+  it('makes the crowd give way where the neighbour would be late behind it', async () => {
+    const machine = byHand({ queueLimit: 100, runMs: 100, known: ['a', 'b'] });
+    machine.submit('a');
+    const crowd = Array.from({ length: 8 }, () => machine.submit('a', { deadlineMs: 1000 }));
+    await expect(machine.submit('a', { deadlineMs: 1000 })).rejects.toMatchObject({
+      code: 'DEADLINE_UNREACHABLE',
+    });
+    machine.submit('b', { deadlineMs: 1000 });
+    await expect(crowd[7]).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(machine.scheduler.depth).toBe(8);
   });
 });

@@ -33,6 +33,8 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
     close: async () => {
+      // Nobody is to be answered any more: no need to linger on connections that are kept alive.
+      app.hurry();
       await app.close();
       await rm(folder, { recursive: true, force: true });
     },

@@ -3,7 +3,13 @@ import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bundle, readGraphs } from '../../src/bundle/bundle.js';
 import { type GoldenVectors, readGolden, selfTest } from '../../src/bundle/golden.js';
 import { InferenceWorker } from '../../src/worker/inference-worker.js';
-import type { SessionOptions, Startup } from '../../src/worker/protocol.js';
+import type {
+  BatchAnswer,
+  BatchTensor,
+  BranchCall,
+  SessionOptions,
+  Startup,
+} from '../../src/worker/protocol.js';
 import { openTinyBundle } from '../support/tiny-bundle.js';
 
 const ENTRY = new URL('../../src/worker/entry.js', import.meta.url);
@@ -25,6 +31,31 @@ function newWorker(): InferenceWorker {
   const worker = new InferenceWorker(ENTRY);
   workers.push(worker);
   return worker;
+}
+
+/** Throws what the call alone failed of. */
+async function answerTo(worker: InferenceWorker, call: BranchCall): Promise<BatchAnswer> {
+  const [outcome] = (await worker.run([call])).outcomes;
+  if (outcome === undefined || outcome instanceof Error) throw outcome;
+  return outcome;
+}
+
+/** NaN where the lengths differ. */
+function largestGap(one: ArrayLike<number>, other: ArrayLike<number>): number {
+  if (one.length !== other.length) return Number.NaN;
+  return Array.from(one).reduce((gap, value, at) => Math.max(gap, Math.abs(value - (other[at] ?? 0))), 0);
+}
+
+/** Sample `row` of the golden inputs, as one capture. */
+function captureOf(branch: string, row: number): BranchCall {
+  const inputs = branch.split('+').map((name) => {
+    const input = golden.inputs[name];
+    if (input === undefined) throw new Error(`no golden ${name}`);
+    const size = input.data.length / (input.shape[0] ?? 1);
+    const data = input.data.slice(row * size, (row + 1) * size);
+    return [name, { ...input, shape: [1, ...input.shape.slice(1)], data } as BatchTensor] as const;
+  });
+  return { model: bundle.key, branch, inputs: Object.fromEntries(inputs) };
 }
 
 async function startup(options: SessionOptions): Promise<Startup> {
@@ -49,7 +80,7 @@ describe('the inference thread', () => {
   it('answers every branch as the trainer did', async () => {
     const worker = newWorker();
     await expect(worker.start(await startup(CPU))).resolves.toEqual({ active: 'cpu', refused: [] });
-    await expect(selfTest(golden, (call) => worker.run(call))).resolves.toBeUndefined();
+    await expect(selfTest(golden, (call) => answerTo(worker, call))).resolves.toBeUndefined();
   });
 
   it('names the graph that cannot be opened', async () => {
@@ -64,7 +95,7 @@ describe('the inference thread', () => {
     await worker.start(await startup(CPU));
     const data = new Float32Array(4000).fill(3.4e38);
     const inputs = { acoustic: { dtype: 'float32', shape: [1, 4000], data } } as const;
-    await expect(worker.run({ model: bundle.key, branch: 'acoustic', inputs })).rejects.toThrow(
+    await expect(answerTo(worker, { model: bundle.key, branch: 'acoustic', inputs })).rejects.toThrow(
       /branch "acoustic" gave no number as "score"/,
     );
   });
@@ -74,7 +105,7 @@ describe('the inference thread', () => {
     await worker.start(await startup(CPU));
     const [rgb, depth] = [golden.inputs.rgb, golden.inputs.depth];
     if (rgb === undefined || depth === undefined) throw new Error('no golden inputs');
-    const answer = await worker.run({
+    const answer = await answerTo(worker, {
       model: 'tiny@1',
       branch: 'depth+rgb',
       inputs: {
@@ -88,16 +119,68 @@ describe('the inference thread', () => {
     expect(answer.modalityScore[0]).toBeCloseTo(depthAlone?.score[0] ?? Number.NaN, 4);
   });
 
+  it('answers a batch of several branches as it answers each capture alone', async () => {
+    const worker = newWorker();
+    await worker.start(await startup(CPU));
+    const mixed = ['rgb', 'depth+rgb', 'acoustic', 'acoustic+depth+rgb', 'rgb', 'depth+rgb', 'depth'];
+    const row = (at: number) => (at > 3 ? 1 : 0);
+    const { outcomes, graphs } = await worker.run(mixed.map((branch, at) => captureOf(branch, row(at))));
+    expect(outcomes).toHaveLength(mixed.length);
+    for (const [at, branch] of mixed.entries()) {
+      const alone = await answerTo(worker, captureOf(branch, row(at)));
+      const together = outcomes[at] as BatchAnswer;
+      const expected = golden.expected.find((entry) => entry.branch === branch)?.score[row(at)];
+      expect(together.score).toHaveLength(1);
+      expect(together.score[0]).toBeCloseTo(expected ?? Number.NaN, 5);
+      expect(largestGap(together.modalityScore, alone.modalityScore)).toBeLessThan(1e-6);
+      expect(largestGap(together.modalityWeight, alone.modalityWeight)).toBeLessThan(1e-6);
+      expect(largestGap(together.map.values, alone.map.values)).toBeLessThan(1e-6);
+      expect(Object.keys(together.modalityMaps)).toEqual(branch.split('+'));
+      for (const [name, { values }] of Object.entries(together.modalityMaps))
+        expect(largestGap(values, alone.modalityMaps[name]?.values ?? [])).toBeLessThan(1e-6);
+    }
+    const samples = Object.fromEntries(graphs.map(({ kind, name, samples }) => [`${kind} ${name}`, samples]));
+    expect(samples).toEqual({
+      'encoder rgb': 5,
+      'encoder depth': 4,
+      'encoder acoustic': 2,
+      'head rgb': 2,
+      'head depth+rgb': 2,
+      'head acoustic': 1,
+      'head acoustic+depth+rgb': 1,
+      'head depth': 1,
+    });
+  });
+
+  it('answers the others of a batch where one sample is bad', async () => {
+    const worker = newWorker();
+    await worker.start(await startup(CPU));
+    const loud = { dtype: 'float32', shape: [1, 4000], data: new Float32Array(4000).fill(3.4e38) } as const;
+    const { outcomes } = await worker.run([
+      captureOf('acoustic', 0),
+      { model: bundle.key, branch: 'acoustic', inputs: { acoustic: loud } },
+      captureOf('acoustic+rgb', 1),
+    ]);
+    const expected = (branch: string, row: number) =>
+      golden.expected.find((entry) => entry.branch === branch)?.score[row] ?? Number.NaN;
+    expect((outcomes[0] as BatchAnswer).score[0]).toBeCloseTo(expected('acoustic', 0), 5);
+    expect(outcomes[1]).toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringMatching(/gave no number as "score"/),
+    });
+    expect((outcomes[2] as BatchAnswer).score[0]).toBeCloseTo(expected('acoustic+rgb', 1), 5);
+  });
+
   it('says which branch it does not have, and goes on', async () => {
     const worker = newWorker();
     await worker.start(await startup(CPU));
-    await expect(worker.run({ model: 'tiny@1', branch: 'sonar', inputs: {} })).rejects.toThrow(
+    await expect(answerTo(worker, { model: 'tiny@1', branch: 'sonar', inputs: {} })).rejects.toThrow(
       'tiny@1 has no branch "sonar"',
     );
-    await expect(worker.run({ model: 'tiny@1', branch: 'rgb', inputs: {} })).rejects.toThrow(
+    await expect(answerTo(worker, { model: 'tiny@1', branch: 'rgb', inputs: {} })).rejects.toThrow(
       'nothing to feed encoder "rgb" with',
     );
-    await expect(selfTest(golden, (call) => worker.run(call))).resolves.toBeUndefined();
+    await expect(selfTest(golden, (call) => answerTo(worker, call))).resolves.toBeUndefined();
   });
 
   it('does not start on a graph whose names are not the manifest’s', async () => {
@@ -129,6 +212,6 @@ describe('the inference thread', () => {
     const options: SessionOptions = { ...CPU, providers: ['cuda', 'cpu'], policy: 'fallback' };
     const report = await worker.start(await startup(options));
     expect(report).toEqual({ active: 'cpu', refused: [{ provider: 'cuda', why: expect.any(String) }] });
-    await expect(selfTest(golden, (call) => worker.run(call))).resolves.toBeUndefined();
+    await expect(selfTest(golden, (call) => answerTo(worker, call))).resolves.toBeUndefined();
   });
 });

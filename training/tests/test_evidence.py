@@ -5,8 +5,6 @@ import torch
 from scipy.spatial.distance import mahalanobis
 
 from branchline_training.evidence import (
-    RIDGE,
-    SHRINKAGE,
     NearestNeighbour,
     PositionGaussian,
     Smoothing,
@@ -14,13 +12,16 @@ from branchline_training.evidence import (
 )
 from branchline_training.pseudo_defects import add_pseudo_defects
 from branchline_training.selection import (
+    DETECTORS,
     MAX_DRIFT,
     Assessment,
     _separation,
+    build_detector,
     choose_detector,
     choose_views,
     place_share,
 )
+from branchline_training.views import RIDGE
 
 PARTS, CHANNELS, SIDE = 24, 200, 8
 
@@ -33,21 +34,41 @@ def features() -> torch.Tensor:
 def test_position_gaussian_is_the_mahalanobis_distance_of_its_block(
     features: torch.Tensor,
 ) -> None:
-    detector = PositionGaussian(features, seed=0)
+    ridge = 0.03
+    detector = PositionGaussian(features, seed=0, ridge=ridge)
     new = torch.randn(1, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     z = detector.projection(features).double()  # (n, h, w, d)
     residual = (z - z.mean(dim=0)).reshape(PARTS, 4, 2, 4, 2, -1).permute(1, 3, 0, 2, 4, 5)
     blocks = residual.reshape(4, 4, PARTS * 4, -1)
     covariance = blocks.mT @ blocks / (PARTS * 4) * PARTS / (PARTS - 1)
-    covariance = torch.lerp(covariance, covariance.mean(dim=(0, 1)), SHRINKAGE)
-    ridge = RIDGE * covariance.diagonal(dim1=2, dim2=3).mean() * torch.eye(z.shape[3])
-    inverse = torch.linalg.inv(covariance + ridge)
+    own = covariance.diagonal(dim1=2, dim2=3).mean(dim=2)[..., None, None]
+    inverse = torch.linalg.inv(covariance + ridge * own * torch.eye(z.shape[3]))
     distance = detector(new)[0]
     for y, x in ((0, 0), (3, 6), (7, 7)):
         truth = mahalanobis(
             detector.projection(new)[0, y, x], z.mean(dim=0)[y, x], inverse[y // 2, x // 2]
         )
         assert float(distance[y, x]) == pytest.approx(truth, rel=1e-3)
+
+
+def test_a_quiet_place_stays_sharp_beside_a_loud_one() -> None:
+    """What is many deviations where nothing ever moves must not drown in the noise of an edge."""
+    generator = torch.Generator().manual_seed(0)
+    good = torch.randn(40, 8, SIDE, SIDE, generator=generator)
+    good[..., : SIDE // 2] *= 0.01
+    new = torch.zeros(1, 8, SIDE, SIDE)
+    usual = PositionGaussian(good, seed=0, ridge=1e-2)(new)[0]
+    new[0, :, 1, 1] = 0.1  # ten deviations there, a tenth of one on the loud side
+    found = PositionGaussian(good, seed=0, ridge=1e-2)(new)[0]
+    assert float(found[1, 1]) > 10 * float(usual[1, 1])
+
+
+def test_a_place_that_never_varied_answers_with_a_finite_distance() -> None:
+    good = torch.randn(40, 8, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    good[..., : SIDE // 2] = 1.0
+    distance = PositionGaussian(good, seed=0, ridge=1e-4)(good + 0.01)
+    assert torch.isfinite(distance).all()
+    assert float(distance[..., : SIDE // 2].max()) < 100
 
 
 def test_nearest_neighbour_is_the_smallest_distance_to_the_bank(features: torch.Tensor) -> None:
@@ -66,11 +87,9 @@ def test_k_centre_covers_better_than_chance() -> None:
     assert covered < 0.9 * by_chance
 
 
-@pytest.mark.parametrize("build", [PositionGaussian, NearestNeighbour])
-def test_an_answer_does_not_depend_on_its_neighbours(
-    features: torch.Tensor, build: type[PositionGaussian | NearestNeighbour]
-) -> None:
-    detector = build(features, 0)
+@pytest.mark.parametrize("name", DETECTORS)
+def test_an_answer_does_not_depend_on_its_neighbours(features: torch.Tensor, name: str) -> None:
+    detector = build_detector(name, features, seed=0, ridge=RIDGE)
     new = torch.randn(5, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     assert torch.allclose(detector(new)[3], detector(new[3:4])[0], atol=1e-4)
 
@@ -98,6 +117,7 @@ def choose(good: torch.Tensor, damaged: torch.Tensor) -> tuple[Assessment, list[
         candidates=("gaussian", "neighbour"),
         pictures=True,
         seed=0,
+        ridge=RIDGE,
         folds=lambda folds, _: folds,
     )
 

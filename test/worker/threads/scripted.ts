@@ -1,6 +1,8 @@
-// A worker that does what the branch's name says: a number is the score, "slow", "fail" and "die" are themselves.
+// A worker that does what the branch's name says: a number is the score, "slow", "fail" and "die" are themselves,
+// a path is a run that lasts until the file is gone.
+import { existsSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import type { BatchAnswer, FromWorker, ToWorker } from '../../../src/worker/protocol.js';
+import type { BatchAnswer, FromWorker, Outcome, ToWorker } from '../../../src/worker/protocol.js';
 
 const SLOW_MS = 50;
 let running: Promise<void> = Promise.resolve();
@@ -20,12 +22,23 @@ async function answer(message: ToWorker): Promise<void> {
     parentPort?.close();
     return;
   }
-  const { runId, call } = message;
-  if (call.branch === 'die') process.exit(7);
-  if (call.branch === 'fail') return send({ type: 'failed', runId, message: 'scripted failure' });
-  if (call.branch === 'slow') await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
-  const score = Float32Array.of(Number.parseInt(call.branch, 10) || 0);
-  send({ type: 'result', runId, answer: { score } as BatchAnswer });
+  const { runId, calls } = message;
+  const outcomes: Outcome[] = [];
+  for (const { branch } of calls) outcomes.push(await outcomeOf(branch));
+  send({ type: 'result', runId, outcomes, graphs: [] });
+}
+
+async function outcomeOf(branch: string): Promise<Outcome> {
+  if (branch === 'die') process.exit(7);
+  if (branch === 'fail') return { failed: 'scripted failure' };
+  if (branch === 'slow') await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+  if (branch.startsWith('/')) await untilGone(branch);
+  return { answer: { score: Float32Array.of(Number.parseInt(branch, 10) || 0) } as BatchAnswer };
+}
+
+/** A run that goes on until the test takes the file away. */
+async function untilGone(path: string): Promise<void> {
+  while (existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 function send(message: FromWorker): void {

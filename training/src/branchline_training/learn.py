@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .backbone import load_backbone
 from .calibration import rectify, review_limit, standard_of
@@ -19,7 +19,7 @@ from .encoder import Channel, EvidenceEncoder, fuse_channels
 from .progress import Track
 from .selection import Assessment, build_detector, choose_detector, choose_views
 from .student import Branch
-from .views import PictureView, StudentView, TrunkView
+from .views import PictureView, StudentView, TrunkView, View
 
 if TYPE_CHECKING:
     from .train import TrainConfig
@@ -45,7 +45,7 @@ class LearnedModality:
 class Viewed:
     """What one view shows and the best detector on it; ``assessed``: all that were tried."""
 
-    view: nn.Module
+    view: View
     best: Assessment
     assessed: Sequence[Assessment]
 
@@ -65,14 +65,14 @@ def learn_modality(
     return assemble(description, viewed, chosen, config)
 
 
-def fixed_views(description: Description) -> dict[str, nn.Module]:
+def fixed_views(description: Description) -> dict[str, View]:
     """The views that need no training."""
     return {"trunk": TrunkView(), "picture": PictureView(sound=description.sound)}
 
 
 @torch.no_grad()
 def look(
-    description: Description, views: Mapping[str, nn.Module], config: TrainConfig, track: Track
+    description: Description, views: Mapping[str, View], config: TrainConfig, track: Track
 ) -> dict[str, Viewed]:
     """Assesses the detectors on each of ``views``."""
     viewed: dict[str, Viewed] = {}
@@ -83,6 +83,7 @@ def look(
             candidates=config.candidates if name == "trunk" else ("gaussian",),
             pictures=not description.sound,
             seed=config.seed,
+            ridge=view.ridge,
             folds=partial(_folds, track, f"{description.spec.name}: {name}"),
         )
         viewed[name] = Viewed(view, best, tried)
@@ -101,7 +102,10 @@ def assemble(
         Channel(
             viewed[name].view,
             build_detector(
-                viewed[name].best.name, description.good.view(viewed[name].view), config.seed
+                viewed[name].best.name,
+                description.good.view(viewed[name].view),
+                seed=config.seed,
+                ridge=viewed[name].view.ridge,
             ),
             viewed[name].best.place_mean,
             viewed[name].best.standard,

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -46,13 +47,15 @@ class DetectorKind:
     and for nearest neighbours it was measured to hurt.
     """
 
-    build: type[PositionGaussian] | type[NearestNeighbour]
+    build: Callable[[Tensor, int, float], nn.Module]  # features, seed, ridge
     even_out_places: bool
 
 
 DETECTORS: Mapping[str, DetectorKind] = {
     "gaussian": DetectorKind(PositionGaussian, even_out_places=True),
-    "neighbour": DetectorKind(NearestNeighbour, even_out_places=False),
+    "neighbour": DetectorKind(
+        lambda features, seed, _: NearestNeighbour(features, seed), even_out_places=False
+    ),
 }
 
 
@@ -87,16 +90,26 @@ def choose_detector(
     candidates: tuple[str, ...],
     pictures: bool,
     seed: int,
+    ridge: float,
     folds: Callable[[Sequence[Tensor], str], Iterable[Tensor]],
 ) -> tuple[Assessment, list[Assessment]]:
     """The best of ``candidates`` on features ``good`` and ``damaged`` (parts, c, gh, gw), and all.
 
-    ``pictures``: false for sound. ``folds`` shows progress over the folds of a named candidate.
+    ``pictures``: false for sound. ``ridge``: see :mod:`branchline_training.views`. ``folds`` shows
+    progress over the folds of a named candidate.
     Ties go to the first candidate.
     """
     contiguous = torch.arange(len(good)).chunk(FOLDS)
     assessed = [
-        _assess(name, good, damaged, folds(contiguous, name), pictures=pictures, seed=seed)
+        _assess(
+            partial(build_detector, name, seed=seed, ridge=ridge),
+            name,
+            good,
+            damaged,
+            folds(contiguous, name),
+            pictures=pictures,
+            seed=seed,
+        )
         for name in candidates
     ]
     steady = [a for a in assessed if a.drift <= MAX_DRIFT]
@@ -138,22 +151,29 @@ def _separation(good: Tensor, damaged: Tensor) -> float:
     return figure
 
 
-def build_detector(name: str, features: Tensor, seed: int) -> nn.Module:
+def build_detector(name: str, features: Tensor, *, seed: int, ridge: float) -> nn.Module:
     """The named detector, fitted on features (parts, c, gh, gw)."""
-    return DETECTORS[name].build(features, seed)
+    return DETECTORS[name].build(features, seed, ridge)
 
 
 def _assess(
-    name: str, good: Tensor, damaged: Tensor, folds: Iterable[Tensor], *, pictures: bool, seed: int
+    build: Callable[[Tensor], nn.Module],
+    name: str,
+    good: Tensor,
+    damaged: Tensor,
+    folds: Iterable[Tensor],
+    *,
+    pictures: bool,
+    seed: int,
 ) -> Assessment:
     parts = len(good)
     shuffled = torch.randperm(parts, generator=torch.Generator().manual_seed(seed)).chunk(FOLDS)
     distance, distance_damaged, anywhere = (torch.empty(parts, *good.shape[2:]) for _ in range(3))
     for fold, scattered in zip(folds, shuffled, strict=True):
-        detector = build_detector(name, good[_others(fold, parts)], seed)
+        detector = build(good[_others(fold, parts)])
         distance[fold] = detector(good[fold])
         distance_damaged[fold] = detector(damaged[fold])
-        detector = build_detector(name, good[_others(scattered, parts)], seed)
+        detector = build(good[_others(scattered, parts)])
         anywhere[scattered] = detector(good[scattered])
     drift = float(_peaks(distance).mean() / _peaks(anywhere).mean())
     even_out = DETECTORS[name].even_out_places and pictures

@@ -56,6 +56,7 @@ class Shelf:
     good: Shown
     test: Shown
     empty: Shown  # n = 1
+    ridge: Mapping[str, Mapping[str, float]]  # view -> modality, as our own detectors have it
 
 
 @torch.no_grad()
@@ -66,12 +67,12 @@ def imputation_methods(workshop: Workshop, track: Track) -> list[Method]:
     groups = frames_of(workshop.specs)
     folds = torch.arange(len(workshop.train_parts)).chunk(FOLDS)
     everything = torch.ones(len(workshop.train_parts), dtype=torch.bool)
-    joint = _fit(shelf.good, groups)
+    joint = _fit(shelf.good, groups, shelf.ridge)
     crossed: list[Crossed] = []
     for fold in folds:
         kept = everything.clone()
         kept[fold] = False
-        crossed.append(Crossed(fold, kept, _fit(_rows(shelf.good, kept), groups)))
+        crossed.append(Crossed(fold, kept, _fit(_rows(shelf.good, kept), groups, shelf.ridge)))
     peaks = {
         subset: _peaks_by_filling(shelf, names, joint, crossed, subset)
         for subset in track(all_subsets(names), "imputation")
@@ -118,7 +119,11 @@ def _shelve(workshop: Workshop) -> Shelf:
                 (empty, blank.view(view)),
             ):
                 shelf[name][m] = project(shown).permute(0, 3, 1, 2).contiguous()
-    return Shelf(good, test, empty)
+    ridge = {
+        name: {m: workshop.viewed[m][name].view.ridge for m in workshop.descriptions}
+        for name in VIEWS
+    }
+    return Shelf(good, test, empty, ridge)
 
 
 def _peaks_by_filling(
@@ -179,12 +184,14 @@ def _pooled(shown: Shown, subset: Subset) -> Tensor:
     return torch.cat(pooled, dim=1)
 
 
-def _fit(learned: Shown, groups: Sequence[Subset]) -> Joint:
+def _fit(
+    learned: Shown, groups: Sequence[Subset], ridge: Mapping[str, Mapping[str, float]]
+) -> Joint:
     joint: Joint = []
     for group in groups:
         for view in VIEWS:
             side_by_side = torch.cat([learned[view][m] for m in group], dim=1)
-            detector = JointGaussian(side_by_side, 0)
+            detector = JointGaussian(side_by_side, 0, max(ridge[view][m] for m in group))
             joint.append((group, view, detector, detector(side_by_side).mean(dim=0)))
     return joint
 

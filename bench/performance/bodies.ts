@@ -1,0 +1,103 @@
+// The captures that are sent: single pictures as PNG and JPEG, and every branch's subset of whole captures.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { type Manifest, type ModalitySpec, manifestSchema } from '../../src/bundle/manifest.js';
+import type { RawJob } from '../ceiling/protocol.js';
+import type { Picture } from '../contenders/contender.js';
+import type { PreparedRequest } from '../load/protocol.js';
+import { drawBelow, seededRandom } from '../random.js';
+import { readSampleCaptures, type SampleCapture } from '../sample-captures.js';
+
+/** A capture of one picture, for a contender and for the ceiling. */
+export interface PictureCapture {
+  readonly picture: Picture;
+  readonly job: RawJob;
+}
+
+export interface MixCapture {
+  readonly branch: string;
+  readonly request: PreparedRequest;
+  readonly job: RawJob;
+}
+
+export interface Bodies {
+  readonly png: readonly PictureCapture[];
+  readonly jpeg: readonly PictureCapture[];
+  readonly mix: readonly MixCapture[];
+}
+
+/** As cameras set it; a ninth of the PNG's size. */
+const JPEG_QUALITY = 90;
+/** Below this a picture shows nothing (a covered lens) or is cut short: another path than judging. */
+const LEAST_FILE_BYTES = 40_000;
+const MIX_SEED = 1;
+
+/** `modality`: the one whose pictures are sent alone. */
+export async function readBodies(bundle: string, graphs: string, modality: string): Promise<Bodies> {
+  const manifest = manifestSchema.parse(JSON.parse(await readFile(join(bundle, 'manifest.json'), 'utf8')));
+  const captures = await readSampleCaptures(bundle);
+  const spec = specOf(manifest, modality);
+  const graph = join(graphs, `${modality}.onnx`);
+  const png: PictureCapture[] = [];
+  const jpeg: PictureCapture[] = [];
+  for (const file of captures.flatMap(({ files }) => files.get(modality) ?? [])) {
+    const bytes = await readFile(file);
+    if (bytes.length < LEAST_FILE_BYTES) continue;
+    png.push(pictureCapture({ contentType: 'image/png', bytes }, spec, graph));
+    const lossy = await sharp(bytes).jpeg({ quality: JPEG_QUALITY }).toBuffer();
+    jpeg.push(pictureCapture({ contentType: 'image/jpeg', bytes: lossy }, spec, graph));
+  }
+  if (png.length === 0) throw new Error(`${bundle} has no sample picture of "${modality}" to send.`);
+  return { png, jpeg, mix: await mixOf(manifest, captures, graphs) };
+}
+
+function pictureCapture(picture: Picture, spec: ModalitySpec, graph: string): PictureCapture {
+  return { picture, job: { graph, parts: [{ spec, file: picture.bytes }] } };
+}
+
+/** Every branch of every capture that carries all modalities, in an order that mixes cheap and dear ones. */
+async function mixOf(
+  manifest: Manifest,
+  captures: readonly SampleCapture[],
+  graphs: string,
+): Promise<MixCapture[]> {
+  const whole = captures.filter(({ files }) => manifest.modalities.every(({ name }) => files.has(name)));
+  const mix: MixCapture[] = [];
+  for (const capture of whole)
+    for (const { id, modalities } of manifest.branches) {
+      const parts = await Promise.all(
+        modalities.map(async (name) => ({
+          spec: specOf(manifest, name),
+          file: await readFile(capture.files.get(name) ?? ''),
+        })),
+      );
+      const request = await multipart(parts.map(({ spec, file }) => [spec.name, file]));
+      mix.push({ branch: id, request, job: { graph: join(graphs, `${id}.onnx`), parts } });
+    }
+  return shuffled(mix);
+}
+
+/** One multipart body, made once: what a line controller's HTTP library would send. */
+async function multipart(parts: readonly (readonly [string, Uint8Array])[]): Promise<PreparedRequest> {
+  const form = new FormData();
+  for (const [name, bytes] of parts) form.append(name, new Blob([new Uint8Array(bytes)]), name);
+  const encoded = new Response(form);
+  return {
+    path: '/v1/inspections',
+    headers: { 'content-type': encoded.headers.get('content-type') ?? '' },
+    body: new Uint8Array(await encoded.arrayBuffer()),
+  };
+}
+
+function specOf(manifest: Manifest, modality: string): ModalitySpec {
+  const spec = manifest.modalities.find(({ name }) => name === modality);
+  if (spec === undefined) throw new Error(`${manifest.name} has no modality "${modality}".`);
+  return spec;
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  const random = seededRandom(MIX_SEED);
+  const left = [...items];
+  return items.flatMap(() => left.splice(drawBelow(random, left.length), 1));
+}

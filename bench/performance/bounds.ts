@@ -1,0 +1,156 @@
+// The figures that must hold, with what was reached and whether it is enough. Pure.
+import { PROBE_PATIENCE_MS, RECOVERY_WITHIN_MS } from '../load/protocol.js';
+import { type Spread, spreadOf } from '../statistics.js';
+import { type Block, isMeasured, type MeasuredBlock, saturation } from './figures.js';
+
+export type State = 'reached' | 'not reached' | 'not measured';
+
+export interface BoundRow {
+  readonly figure: string;
+  readonly bound: string;
+  /** One value a round. */
+  readonly reached: Spread | undefined;
+  readonly digits: number;
+  readonly unit: string;
+  readonly state: State;
+  readonly remark: string;
+}
+
+const OVERLOAD = 3;
+const MIB = 1024 * 1024;
+
+/** As many rows as there are figures, measured or not. */
+export function boundRows(blocks: readonly Block[]): BoundRow[] {
+  const ours = blocks.filter(isMeasured).filter(({ contender }) => contender === 'branchline');
+  const saturated = (block: MeasuredBlock) => saturation(block.closed, 'png')?.perSecond;
+  return [
+    atLeast('captures/s at saturation ÷ (bare ONNX Runtime + the same decoding)', 0.9, 0.95, ours, (block) =>
+      ratio(saturated(block), block.ceiling.pngPerSecond),
+    ),
+    atLeast('captures/s at saturation ÷ bare ONNX Runtime without decoding', 0.82, 0.88, ours, (block) =>
+      ratio(saturated(block), block.ceiling.barePerSecond),
+    ),
+    againstPeers(blocks, ours),
+    atLeast(
+      'the same with a mix of all branches ÷ the sum of their bare run times',
+      0.85,
+      undefined,
+      ours,
+      (block) => ratio(saturation(block.closed, 'mix')?.perSecond, block.ceiling.mix?.barePerSecond),
+    ),
+    atMost('p50 at one client − p50 of (decode + run)', 2, 'ms', ours, (block) => {
+      const p50 = pngAt(block, 1)?.latencyMs?.p50;
+      return p50 === undefined ? undefined : p50 - block.ceiling.oneP50Ms;
+    }),
+    atLeast('goodput at 3× offered load, 1 s deadline ÷ capacity', 0.9, undefined, ours, (block) =>
+      ratio(overloadOf(block)?.goodputPerSecond, saturated(block)),
+    ),
+    atMost(
+      'p99 of /health/live in the same seconds',
+      20,
+      'ms',
+      ours,
+      (block) => overloadOf(block)?.probesP99Ms['/health/live'],
+    ),
+    atMost('recovery to normal latency after the overload', 1, 's', ours, (block) => {
+      const recoveryMs = overloadOf(block)?.recoveryMs;
+      return recoveryMs === undefined ? undefined : (recoveryMs ?? RECOVERY_WITHIN_MS) / 1000;
+    }),
+    atMost('start to ready, bundled model', 2, 's', ours, ({ readyMs }) => readyMs / 1000),
+    atMost('RSS when ready', 300, 'MB', ours, ({ readyRssBytes }) =>
+      readyRssBytes === undefined ? undefined : readyRssBytes / MIB,
+    ),
+    elsewhere(
+      'int8 branch against fp32',
+      '≥ 1.8× faster or smaller, at ≤ 0.5 points of AUROC',
+      'by branchline-train export',
+    ),
+    elsewhere('mix-ups, losses, crashes; growth of memory', '0; within noise', 'by npm run soak'),
+  ];
+}
+
+function atLeast(
+  figure: string,
+  bound: number,
+  aim: number | undefined,
+  blocks: readonly MeasuredBlock[],
+  value: (block: MeasuredBlock) => number | undefined,
+): BoundRow {
+  const reached = spreadOf(blocks.flatMap((block) => value(block) ?? []));
+  return {
+    figure,
+    bound: `≥ ${bound.toFixed(2)}${aim === undefined ? '' : `, aim ${aim.toFixed(2)}`}`,
+    reached,
+    digits: 2,
+    unit: '',
+    state: stateOf(reached, (median) => median >= bound),
+    remark: '',
+  };
+}
+
+function atMost(
+  figure: string,
+  bound: number,
+  unit: string,
+  blocks: readonly MeasuredBlock[],
+  value: (block: MeasuredBlock) => number | undefined,
+): BoundRow {
+  const reached = spreadOf(blocks.flatMap((block) => value(block) ?? []));
+  const state = stateOf(reached, (median) => median <= bound);
+  const remark = unit === 'ms' && (reached?.max ?? 0) >= PROBE_PATIENCE_MS ? 'some probes were given up' : '';
+  return { figure, bound: `≤ ${bound} ${unit}`, reached, digits: unit === 'MB' ? 0 : 1, unit, state, remark };
+}
+
+/** Not this program's to measure; in the table all the same, so that nothing is forgotten. */
+function elsewhere(figure: string, bound: string, remark: string): BoundRow {
+  return { figure, bound, reached: undefined, digits: 0, unit: '', state: 'not measured', remark };
+}
+
+/** In each round, at the number of clients where the fastest peer of that round is fastest. */
+function againstPeers(blocks: readonly Block[], ours: readonly MeasuredBlock[]): BoundRow {
+  const compared = ours.flatMap((own) => {
+    const peers = blocks
+      .filter(isMeasured)
+      .filter(({ contender, round }) => contender !== 'branchline' && round === own.round);
+    const best = peers
+      .map((peer) => ({ peer, at: saturation(peer.closed, 'png') }))
+      .toSorted((a, b) => (b.at?.perSecond ?? 0) - (a.at?.perSecond ?? 0))[0];
+    if (best?.at === undefined) return [];
+    const same = pngAt(own, best.at.clients);
+    const times = ratio(same?.perSecond, best.at.perSecond);
+    if (times === undefined) return [];
+    const slower = (same?.latencyMs?.p99 ?? Number.POSITIVE_INFINITY) > (best.at.latencyMs?.p99 ?? 0);
+    return { times, name: best.peer.contender, clients: best.at.clients, slower };
+  });
+  const reached = spreadOf(compared.map(({ times }) => times));
+  const slower = compared.filter((one) => one.slower).length;
+  const against = [...new Set(compared.map(({ name, clients }) => `${name} at ${clients} clients`))].join(
+    ', ',
+  );
+  return {
+    figure: 'captures/s ÷ the best peer of the same run, at equal or lower p99',
+    bound: '≥ 1.10, aim 1.20',
+    reached,
+    digits: 2,
+    unit: '',
+    state: stateOf(reached, (median) => median >= 1.1 && 2 * slower < compared.length),
+    remark: against === '' ? '' : `${against}; p99 higher in ${slower} of ${compared.length} rounds`,
+  };
+}
+
+function stateOf(reached: Spread | undefined, enough: (median: number) => boolean): State {
+  if (reached === undefined) return 'not measured';
+  return enough(reached.median) ? 'reached' : 'not reached';
+}
+
+function pngAt({ closed }: MeasuredBlock, clients: number) {
+  return closed.find((figures) => figures.body === 'png' && figures.clients === clients);
+}
+
+function overloadOf({ open }: MeasuredBlock) {
+  return open.find(({ load }) => load === OVERLOAD);
+}
+
+function ratio(value: number | undefined, by: number | undefined): number | undefined {
+  return value === undefined || by === undefined || by === 0 ? undefined : value / by;
+}

@@ -1,0 +1,167 @@
+// Measures one contender in one round: the ceiling, start, closed loops, open loops, stop.
+import type { Contender, StartedContender } from '../contenders/contender.js';
+import { planArrivals } from '../load/open-plan.js';
+import type { LoadResult, LoadTask, PreparedRequest } from '../load/protocol.js';
+import { runLoad } from '../load/run-load.js';
+import { memoryOf, sampleMemory } from '../process-memory.js';
+import { seededRandom } from '../random.js';
+import type { PictureCapture } from './bodies.js';
+import { type CeilingTask, measureAgain, measureCeiling } from './ceiling.js';
+import {
+  type BodyKind,
+  type ClosedFigures,
+  closedFigures,
+  type MeasuredBlock,
+  type OpenFigures,
+  openFigures,
+  saturation,
+} from './figures.js';
+
+export const CLIENTS = [1, 2, 8, 32] as const;
+export const LOADS = [0.5, 0.8, 1.2, 3] as const;
+export const DEADLINE_MS = 1000;
+
+const MEMORY_EVERY_MS = 250;
+
+/** Of one capture at a time. */
+const ANSWER_WITHIN_MS = 30_000;
+
+/** Another decoder's JPEG may differ by a grey level; another capture's score differs by far more. */
+const SCORE_TOLERANCE = 0.02;
+
+export interface Measurement extends CeilingTask {
+  /** The first of an open loop, which do not count. */
+  readonly settleMs: number;
+  /** For logs and stores. */
+  readonly folder: string;
+  onProgress(what: string): void;
+}
+
+/** Throws an Error of one line where the contender does not start, or does not judge as bare ONNX Runtime does. */
+export async function measureContender(
+  contender: Contender,
+  round: number,
+  measurement: Measurement,
+): Promise<MeasuredBlock> {
+  const { onProgress, bodies } = measurement;
+  const withMix = contender.name === 'branchline';
+  onProgress('ceiling');
+  const { ceiling: before, expected } = await measureCeiling(measurement, withMix);
+  onProgress('start');
+  const server = await contender.start(measurement.folder);
+  try {
+    const rss = async () => (await memoryOf(server.pid))?.rssBytes;
+    const readyRssBytes = await rss();
+    await assertAnswers(contender, server, [...bodies.png, ...bodies.jpeg], expected);
+    const closed = await closedLoops(contender, server, measurement, withMix);
+    const closedRssBytes = await rss();
+    onProgress('ceiling again');
+    const ceiling = await measureAgain(measurement, before);
+    const open = await openLoops(contender, server, measurement, closed);
+    const memory = { readyRssBytes, closedRssBytes, endRssBytes: await rss() };
+    return { contender: contender.name, round, ceiling, readyMs: server.readyMs, ...memory, closed, open };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** A fast answer that is wrong is no answer. */
+async function assertAnswers(
+  contender: Contender,
+  { url }: StartedContender,
+  captures: readonly PictureCapture[],
+  expected: readonly number[],
+): Promise<void> {
+  for (const [i, { picture }] of captures.entries()) {
+    const { path, headers, body } = contender.requestFor(picture);
+    // The first capture of a server that has not warmed up may take longer than the deadline of the bench.
+    const sent = { ...headers, 'x-deadline-ms': String(ANSWER_WITHIN_MS) };
+    const response = await fetch(`${url}${path}`, {
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      method: 'POST',
+      headers: sent,
+      body: new Uint8Array(body),
+    });
+    const answer = (await response.json().catch(() => ({}))) as { score?: unknown };
+    const wanted = expected[i] ?? Number.NaN;
+    if (!(Math.abs(Number(answer.score) - wanted) <= SCORE_TOLERANCE))
+      throw new Error(
+        `${contender.title} answers ${response.status} with score ${answer.score} where bare ONNX Runtime ` +
+          `says ${wanted.toFixed(4)}: it does not judge the same.`,
+      );
+  }
+}
+
+async function closedLoops(
+  contender: Contender,
+  { url }: StartedContender,
+  { bodies, measureMs, warmUpMs, signal, onProgress }: Measurement,
+  withMix: boolean,
+): Promise<ClosedFigures[]> {
+  const kinds: [BodyKind, PreparedRequest[]][] = [
+    ['png', bodies.png.map(({ picture }) => contender.requestFor(picture))],
+    ['jpeg', bodies.jpeg.map(({ picture }) => contender.requestFor(picture))],
+  ];
+  if (withMix) kinds.push(['mix', bodies.mix.map(({ request }) => request)]);
+  const closed: ClosedFigures[] = [];
+  for (const [body, requests] of kinds)
+    for (const clients of CLIENTS) {
+      onProgress(`${body}, ${clients} clients`);
+      const result = await runLoad({ kind: 'closed', url, requests, clients, warmUpMs, measureMs }, signal);
+      closed.push(closedFigures(body, clients, measureMs, result));
+    }
+  return closed;
+}
+
+async function openLoops(
+  contender: Contender,
+  server: StartedContender,
+  measurement: Measurement,
+  closed: readonly ClosedFigures[],
+): Promise<OpenFigures[]> {
+  const capacity = saturation(closed, 'png')?.perSecond ?? 0;
+  // Nothing was answered: there is no capacity to offer a multiple of.
+  if (capacity === 0) return [];
+  const normalMs = closed.find(({ body, clients }) => body === 'png' && clients === 1)?.latencyMs?.p50;
+  const open: OpenFigures[] = [];
+  for (const load of LOADS) {
+    measurement.onProgress(`open loop at ${load * 100} % of ${capacity.toFixed(1)}/s`);
+    const sampler = sampleMemory(server.pid, MEMORY_EVERY_MS);
+    const endMs = measurement.settleMs + 2 * measurement.measureMs;
+    const result = await offer(contender, server, measurement, {
+      perSecond: load * capacity,
+      endMs,
+      // After every load, so that the next one meets a server that has none of the last one's left.
+      normalMs,
+    });
+    const samples = (await sampler.stop()).map(({ rssBytes }) => rssBytes);
+    const peak = samples.length === 0 ? undefined : Math.max(...samples);
+    const window = { settleMs: measurement.settleMs, endMs, deadlineMs: DEADLINE_MS };
+    open.push(openFigures(load, window, result, peak));
+  }
+  return open;
+}
+
+interface Offer {
+  readonly perSecond: number;
+  readonly endMs: number;
+  readonly normalMs: number | undefined;
+}
+
+function offer(
+  contender: Contender,
+  { url }: StartedContender,
+  { bodies, signal }: Measurement,
+  { perSecond, endMs, normalMs }: Offer,
+): Promise<LoadResult> {
+  const task: LoadTask = {
+    kind: 'open',
+    url,
+    requests: bodies.png.map(({ picture }) => contender.requestFor(picture)),
+    arrivalsMs: planArrivals(perSecond, endMs, seededRandom(1)),
+    deadlineMs: DEADLINE_MS,
+    probes: contender.probes,
+    normalMs,
+  };
+  return runLoad(task, signal);
+}

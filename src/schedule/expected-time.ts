@@ -1,0 +1,58 @@
+// What a batch is expected to take: the sum of its graphs, each with a running fit of its own.
+import type { BranchCall, GraphTime } from '../worker/protocol.js';
+import { RunTimeFit } from './run-time-fit.js';
+
+/** The graphs one call passes; the same names for every call of a branch. */
+export type GraphNames = readonly string[];
+
+/** The way to the worker and back, as a graph of its own. */
+const WAY = 'way';
+
+/**
+ * By graph, not by branch: fifteen branches of four sensors share four encoders, so that a branch that was never
+ * run is known by its encoders, and a batch of several branches is known at all.
+ */
+export class ExpectedTime {
+  readonly #fits = new Map<string, RunTimeFit>();
+
+  /** `wallMs`: from handing the batch to the worker until its answer is there. No graphs: the run says nothing. */
+  observe(model: string, graphs: readonly GraphTime[], samples: number, wallMs: number): void {
+    if (graphs.length === 0) return;
+    let insideMs = 0;
+    for (const graph of graphs) {
+      insideMs += graph.ms;
+      this.#fit(nameOf(model, graph)).observe(graph.samples, graph.ms);
+    }
+    this.#fit(WAY).observe(samples, Math.max(0, wallMs - insideMs));
+  }
+
+  ofOne(graphs: GraphNames): number {
+    let ms = 0;
+    for (const name of graphs) ms += this.#fits.get(name)?.estimateMs(1) ?? 0;
+    return ms;
+  }
+
+  ofBatch(batch: readonly GraphNames[]): number {
+    if (batch.length === 1) return this.ofOne(batch[0] ?? []);
+    const samples = new Map<string, number>();
+    for (const graphs of batch) for (const name of graphs) samples.set(name, (samples.get(name) ?? 0) + 1);
+    let ms = 0;
+    for (const [name, n] of samples) ms += this.#fits.get(name)?.estimateMs(n) ?? 0;
+    return ms;
+  }
+
+  #fit(name: string): RunTimeFit {
+    const fit = this.#fits.get(name) ?? new RunTimeFit();
+    this.#fits.set(name, fit);
+    return fit;
+  }
+}
+
+export function graphsOf({ model, branch, inputs }: BranchCall): GraphNames {
+  const encoders = Object.keys(inputs).map((name) => nameOf(model, { kind: 'encoder', name }));
+  return [...encoders, nameOf(model, { kind: 'head', name: branch }), WAY];
+}
+
+function nameOf(model: string, { kind, name }: Pick<GraphTime, 'kind' | 'name'>): string {
+  return `${model} ${kind} ${name}`;
+}

@@ -1,0 +1,57 @@
+// The order of the waiting, and what of it runs together next (pure).
+import type { BranchCall } from '../worker/protocol.js';
+import type { ExpectedTime, GraphNames } from './expected-time.js';
+
+/** What the order, the forecast and the door look at; all times on one clock. */
+export interface Queued {
+  readonly call: BranchCall;
+  readonly graphs: GraphNames;
+  /** After it nobody waits any more. */
+  readonly deadlineMs: number;
+  /** What was promised at the door: earlier than the deadline. */
+  readonly dueMs: number;
+}
+
+/** Earliest deadline first; of equal ones, who came first. `queue` is in that order. */
+export function inserted<T extends Queued>(queue: readonly T[], newcomer: T): T[] {
+  let low = 0;
+  let high = queue.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((queue[middle] as T).deadlineMs <= newcomer.deadlineMs) low = middle + 1;
+    else high = middle;
+  }
+  return [...queue.slice(0, low), newcomer, ...queue.slice(low)];
+}
+
+/**
+ * Takes the next batch out of `queue`: its first, and those behind it that share an encoder with it, as long as the
+ * first stays within its deadline. Empty where nothing waits.
+ */
+export function takeBatch<T extends Queued>(
+  queue: T[],
+  nowMs: number,
+  maxBatch: number,
+  expected: ExpectedTime,
+): T[] {
+  const first = queue.shift();
+  if (first === undefined) return [];
+  const batch = [first];
+  for (let at = 0; at < queue.length && batch.length < maxBatch; ) {
+    const next = queue[at] as T;
+    if (!sharesEncoder(first, next)) {
+      at++;
+      continue;
+    }
+    const endMs = nowMs + expected.ofBatch([...batch, next].map(({ graphs }) => graphs));
+    if (endMs > first.deadlineMs) break;
+    batch.push(next);
+    queue.splice(at, 1);
+  }
+  return batch;
+}
+
+/** Without a graph in common a batch saves nothing, and each would wait for the other's run. */
+function sharesEncoder({ call: one }: Queued, { call: other }: Queued): boolean {
+  return one.model === other.model && Object.keys(other.inputs).some((name) => name in one.inputs);
+}

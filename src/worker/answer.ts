@@ -1,0 +1,62 @@
+// What a head and its encoders gave → the answer to one call: its own samples, copied out of the batch (pure).
+import type { BatchAnswer, BatchMap } from './protocol.js';
+
+/** As much of a tensor as is read here; axis 0 is N. */
+export interface OutputTensor {
+  readonly dims: readonly number[];
+  readonly data: unknown;
+}
+export type Outputs = Readonly<Record<string, OutputTensor>>;
+
+/** Samples of a batch. */
+export interface Rows {
+  readonly from: number;
+  readonly samples: number;
+}
+
+const MODALITY_MAP = 'map';
+
+/** `evidence` by "modality.output". Throws where an output is missing, or a score or weight is not finite. */
+export function toAnswer(
+  modalities: readonly string[],
+  outputs: Outputs,
+  evidence: Outputs,
+  rows: Rows,
+): Omit<BatchAnswer, 'runMs'> {
+  return {
+    score: numbers(outputs, 'score', rows, modalities),
+    map: toMap(outputs, 'map', rows),
+    modalityScore: numbers(outputs, 'modality_score', rows, modalities),
+    modalityWeight: numbers(outputs, 'modality_weight', rows, modalities),
+    modalityMaps: Object.fromEntries(
+      modalities.map((name) => [name, toMap(evidence, `${name}.${MODALITY_MAP}`, rows)]),
+    ),
+  };
+}
+
+export function pick<T>(outputs: Readonly<Record<string, T>>, name: string): T {
+  const tensor = outputs[name];
+  if (tensor === undefined) throw new Error(`the graph gave no "${name}"`);
+  return tensor;
+}
+
+function toMap(outputs: Outputs, name: string, rows: Rows): BatchMap {
+  const [, height = 0, width = 0] = pick(outputs, name).dims; // (N, h, w)
+  return { height, width, values: floats(outputs, name, rows) };
+}
+
+/** What goes into the record as it is: JSON has no word for NaN, and the record could not be read back. */
+function numbers(outputs: Outputs, name: string, rows: Rows, modalities: readonly string[]): Float32Array {
+  const values = floats(outputs, name, rows);
+  if (!values.every(Number.isFinite))
+    throw new Error(`branch "${modalities.join('+')}" gave no number as "${name}"`);
+  return values;
+}
+
+/** Copied: ONNX Runtime's own buffers may not be transferred to another thread. */
+function floats(outputs: Outputs, name: string, { from, samples }: Rows): Float32Array {
+  const { data, dims } = pick(outputs, name);
+  if (!(data instanceof Float32Array)) throw new Error(`"${name}" is not float32`);
+  const size = data.length / (dims[0] ?? 1);
+  return data.slice(from * size, (from + samples) * size);
+}
