@@ -22,7 +22,7 @@ Takes port 8080, or a free one where that is taken.
 `;
 
 const MODELS = 'models';
-const MODEL = { name: 'demo-part', version: 2 };
+const MODEL = { name: 'demo-part', version: 3 };
 const SHEET = join('var', 'demo', 'contact-sheet.png');
 const SHEET_COLUMNS = 4;
 

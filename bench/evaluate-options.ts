@@ -10,7 +10,7 @@ export const HELP = `Evaluates a bundle through the wire: sends a labelled folde
 
   --data DIR       the folder: DIR/test/<label>/<modality>/ID.ext, label "good" for good parts,
                    anything else for defective ones; files of one part carry the same ID
-  --bundle DIR     the bundle, models/<name>/<version>     (default models/demo-part/2)
+  --bundle DIR     the bundle, models/<name>/<version>     (default models/demo-part/3)
   --url URL        a service that runs this bundle; without it one is started for the evaluation
   --missing RATE   lose modalities at this rate, 0 to 1    (default 0: send all there are)
   --protocol NAME  how they are lost                       (default sample)
@@ -46,7 +46,7 @@ export interface EvaluateOptions {
 const TEXT = { type: 'string' } as const;
 const OPTIONS = {
   data: TEXT,
-  bundle: { ...TEXT, default: 'models/demo-part/2' },
+  bundle: { ...TEXT, default: 'models/demo-part/3' },
   url: TEXT,
   missing: { ...TEXT, default: '0' },
   protocol: { ...TEXT, default: 'sample' },

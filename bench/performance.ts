@@ -17,7 +17,7 @@ import { type BenchOptions, HELP, parseBenchOptions } from './performance/option
 import { pageOf, type Report, terminalReport } from './performance/report.js';
 
 const MODELS = 'models';
-const MODEL = { name: 'demo-part', version: 2, modality: 'rgb' };
+const MODEL = { name: 'demo-part', version: 3, modality: 'rgb' };
 const KEPT = join('var', 'bench');
 /** A server that sorts itself out under a new load is not what is measured. */
 const SETTLE_MS = 3000;

@@ -5,7 +5,7 @@ import { parseEvaluateOptions } from '../../bench/evaluate-options.js';
 it('needs no more than the folder', () => {
   expect(parseEvaluateOptions(['--data', 'parts'])).toEqual({
     data: 'parts',
-    bundle: 'models/demo-part/2',
+    bundle: 'models/demo-part/3',
     url: undefined,
     loss: { rate: 0, protocol: 'sample', seed: 1 },
     concurrency: 4,

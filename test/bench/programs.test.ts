@@ -91,7 +91,7 @@ describe('evaluate', () => {
 });
 
 describe('demo', () => {
-  const samples = () => join(folder, 'models', 'demo-part', '2', 'samples');
+  const samples = () => join(folder, 'models', 'demo-part', '3', 'samples');
 
   beforeEach(async () => {
     const bundle = dirname(samples());
@@ -99,7 +99,7 @@ describe('demo', () => {
     const manifest = JSON.parse(await readFile(join(bundle, 'manifest.json'), 'utf8'));
     await writeFile(
       join(bundle, 'manifest.json'),
-      JSON.stringify({ ...manifest, name: 'demo-part', version: 2 }),
+      JSON.stringify({ ...manifest, name: 'demo-part', version: 3 }),
     );
     await putPicture(join(samples(), '001', 'rgb.png'), 1);
     await writeFile(join(samples(), '001', 'depth.png'), '');
@@ -131,7 +131,7 @@ describe('performance', () => {
   it.each([
     [['--help'], 0, 'npm run bench -- --quick'],
     [['--only', 'triton'], 2, 'bench: --only triton: it must be of branchline'],
-    [['--quick'], 1, 'bench: models/demo-part/2/manifest.json cannot be read: run this from the root'],
+    [['--quick'], 1, 'bench: models/demo-part/3/manifest.json cannot be read: run this from the root'],
   ])('with %j ends with %d and says why', async (args, expected, words) => {
     const { code, output } = await run('performance', ...args);
     expect(output).toContain(words);

@@ -12,7 +12,7 @@ import { type RunningService, startService } from '../support/service.js';
 
 const MODALITIES = ['acoustic', 'depth', 'rgb', 'thermal'];
 const modelsDir = fileURLToPath(new URL('../../../models/', import.meta.url));
-const bundleDir = join(modelsDir, 'demo-part', '2');
+const bundleDir = join(modelsDir, 'demo-part', '3');
 
 /** Every non-empty subset, by the bits of 1 to 15. */
 const SUBSETS = Array.from({ length: 2 ** MODALITIES.length - 1 }, (_, i) =>

@@ -12,7 +12,7 @@ export const HELP = `Wears the service out, and looks whether every answer is st
   --clients N        stations at once                                             (default 32)
   --kill-every S     seconds between two kills: a worker, a worker, the service   (default 4)
   --seed N           draws the same captures, aborts and kills again              (default 1)
-  --models DIR, --model NAME@VERSION                           (default models, demo-part@2)
+  --models DIR, --model NAME@VERSION                           (default models, demo-part@3)
   --help             this text
 
 identity: every capture is a mixture of golden inputs whose score was asked for beforehand, one at a time. Some
@@ -44,7 +44,7 @@ const OPTIONS = {
   'kill-every': text('4'),
   seed: text('1'),
   models: text('models'),
-  model: text('demo-part@2'),
+  model: text('demo-part@3'),
   help: { type: 'boolean', default: false },
 } as const satisfies ParseArgsConfig['options'];
 
@@ -53,7 +53,7 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | 'help' 
   const values = parse(args);
   if (values.help) return 'help';
   if (!/^[^@/]+@\d+$/.test(values.model))
-    throw new UsageError(`--model ${values.model}: it must be name@version, such as demo-part@2.`);
+    throw new UsageError(`--model ${values.model}: it must be name@version, such as demo-part@3.`);
   return {
     captures: wholeNumberIn('captures', values.captures, 1, 10_000_000),
     loads: wholeNumberIn('loads', values.loads, 0, 100_000),

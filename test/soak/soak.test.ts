@@ -37,7 +37,7 @@ describe('the soak', () => {
 
   it('says in one line what is wrong with its command line', async () => {
     const { code, output } = await soak('--model', 'tiny');
-    expect(output).toContain('soak: --model tiny: it must be name@version, such as demo-part@2.');
+    expect(output).toContain('soak: --model tiny: it must be name@version, such as demo-part@3.');
     expect(code).toBe(2);
   });
 

@@ -1,6 +1,6 @@
 """Picks the captures that the demo plays from a synthesized data set, and spoils some of them.
 
-    python training/tools/make_samples.py DATA models/demo-part/2/samples
+    python training/tools/make_samples.py DATA models/demo-part/3/samples
 
 Every kind of flaw stands once, good parts twice, with all, some or one of their sensors; one
 picture is cut short and one is blank, as from a camera that died.
