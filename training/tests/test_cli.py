@@ -50,6 +50,6 @@ def test_synthesize_draws_what_was_asked_for(tmp_path: Path) -> None:
 
 def test_export_writes_one_file_a_branch(small_bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "single"
-    assert main(["export", str(small_bundle), "--out", str(out), "--single-file", "--quiet"]) == 0
+    assert main(["export", str(small_bundle), str(out), "--single-file", "--quiet"]) == 0
     ids = {branch["id"] for branch in read_manifest(small_bundle)["branches"]}
     assert {file.stem for file in out.iterdir()} == ids

@@ -114,7 +114,7 @@ def write_bundle(out: Path, parts: BundleParts, track: Track) -> None:
         "branches": branches,
         "golden": {
             "inputs": [
-                {"modality": name, **write_array(out, f"golden/{name}.npy", parts.golden[name])}
+                {"modality": name, **_write_array(out, f"golden/{name}.npy", parts.golden[name])}
                 for name in sorted(parts.specs)
             ],
             "expected": [_write_expected(out, branch, embedded) for branch in parts.branches],
@@ -164,8 +164,7 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_array(out: Path, file: str, array: Array) -> dict[str, str]:
-    """Writes ``out/file`` (.npy) and returns its manifest entry."""
+def _write_array(out: Path, file: str, array: Array) -> dict[str, str]:
     np.save(out / file, array, allow_pickle=False)
     return {"file": file, "sha256": sha256_of(out / file)}
 
@@ -176,7 +175,7 @@ def _write_expected(out: Path, branch: Branch, embedded: Mapping[str, Array]) ->
     return {
         "branch": name,
         "score": [float(value) for value in score],
-        "map": write_array(out, f"golden/{name}.map.npy", score_map),
+        "map": _write_array(out, f"golden/{name}.map.npy", score_map),
     }
 
 

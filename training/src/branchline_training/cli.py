@@ -30,7 +30,6 @@ from .examination import examine_test, examine_training
 from .examination.findings import exit_code
 from .merge import export_single_files
 from .picture_size import fit_specs
-from .precision import PRECISIONS, Bounds, comparison_table, export_precision
 from .progress import Track, bars, silent
 from .published import LAYOUTS, import_category
 from .run_folder import RunFolder
@@ -443,74 +442,22 @@ def _verify(arguments: Arguments, track: Track) -> int:
 
 def _add_export(commands: Any) -> None:
     parser = _command(
-        commands,
-        "export",
-        _export,
-        "Writes the branches of a bundle for other runtimes, or the bundle in int8 or fp16.",
-        "branchline-train export models/bracket/1 --single-file --out single\n"
-        "branchline-train export models/bracket/1 data/bracket --precision int8 "
-        "--evaluate data/bracket --out models/bracket/2",
+        commands, "export", _export, "Writes the branches of a bundle for other runtimes."
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument(
-        "data", type=Path, metavar="DATA", nargs="?", help="good parts (--precision only)"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="a folder; with --precision models/NAME/VERSION"
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
         "--single-file",
         action="store_true",
+        required=True,
         help="one ONNX file a branch, encoders and head merged",
-    )
-    what.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        help="a new bundle with trunks in int8 (smaller, faster on CPUs) or fp16 (for GPUs)",
-    )
-    parser.add_argument(
-        "--evaluate", type=Path, metavar="LABELLED", help="compare AUROC on LABELLED/test too"
-    )
-    parser.add_argument(
-        "--max-auroc-loss",
-        type=float,
-        default=Bounds.auroc_loss,
-        help="of any branch, 0 to 1; more is refused (default %(default)s)",
-    )
-    parser.add_argument(
-        "--min-map-correlation",
-        type=float,
-        default=Bounds.map_correlation,
-        help="of any branch with fp32 on good parts; less is refused (default %(default)s)",
     )
 
 
 def _export(arguments: Arguments, track: Track) -> int:
-    if arguments.precision:
-        return _export_precision(arguments, track)
     manifest = read_manifest(arguments.bundle)
     for file in export_single_files(arguments.bundle, manifest, arguments.out, track):
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
-    return 0
-
-
-def _export_precision(arguments: Arguments, track: Track) -> int:
-    if arguments.data is None:
-        raise DatasetError("--precision needs DATA, the folder whose train/good sets the ranges")
-    said = export_precision(
-        arguments.bundle,
-        arguments.data,
-        arguments.out,
-        arguments.precision,
-        labelled=arguments.evaluate,
-        bounds=Bounds(
-            auroc_loss=arguments.max_auroc_loss, map_correlation=arguments.min_map_correlation
-        ),
-        track=track,
-    )
-    print(comparison_table(said))
-    print(f"next: branchline-train verify {arguments.out}")
     return 0
 
 

@@ -27,23 +27,14 @@ class Answer:
 
 
 class BundleRuntime:
-    """The branches of one bundle, loaded when first needed.
-
-    Not ``optimised``: operator by operator, as written. A quantised graph then computes in floats.
-    """
+    """The branches of one bundle, loaded when first needed."""
 
     def __init__(
-        self,
-        bundle: Path,
-        manifest: Mapping[str, Any] | None = None,
-        *,
-        threads: int = 0,
-        optimised: bool = True,
+        self, bundle: Path, manifest: Mapping[str, Any] | None = None, *, threads: int = 0
     ) -> None:
         self.bundle = bundle
         self.manifest = manifest or read_manifest(bundle)
         self._threads = threads
-        self._optimised = optimised
         self._encoders = {entry["modality"]: entry for entry in self.manifest["encoders"]}
         self._branches = {entry["id"]: entry for entry in self.manifest["branches"]}
         self._sessions: dict[str, ort.InferenceSession] = {}
@@ -77,8 +68,6 @@ class BundleRuntime:
             options = ort.SessionOptions()
             options.intra_op_num_threads = self._threads
             options.log_severity_level = 3
-            if not self._optimised:
-                options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
             self._sessions[file] = ort.InferenceSession(
                 self.bundle / file, options, providers=["CPUExecutionProvider"]
             )
