@@ -8,7 +8,7 @@ import { type NpyArray, parseNpy } from './npy.js';
 /** Wide enough for another instruction set or a GPU's fast arithmetic, far below what moves a verdict. */
 const TOLERANCE = 1e-3;
 /** Rounding to 8 bits goes the other way here and there with other kernels, and 30 layers carry it on: scores of
- * the same graph differed by 0.014 to 0.022 between two kinds, measured. `branchline-train verify` allows as much. */
+ * the same graph differed by 0.014 to 0.022 between two kinds, measured. */
 const REDUCED_TOLERANCE = 0.05;
 
 export interface GoldenVectors {
