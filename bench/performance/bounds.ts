@@ -63,7 +63,7 @@ export function boundRows(blocks: readonly Block[]): BoundRow[] {
     elsewhere(
       'int8 branch against fp32',
       '≥ 1.8× faster or smaller, at ≤ 0.5 points of AUROC',
-      'by branchline-train export',
+      'there is no int8 export yet',
     ),
     elsewhere('mix-ups, losses, crashes; growth of memory', '0; within noise', 'by npm run soak'),
   ];

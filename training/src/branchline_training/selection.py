@@ -102,13 +102,13 @@ def choose_detector(
     contiguous = torch.arange(len(good)).chunk(FOLDS)
     assessed = [
         _assess(
-            partial(build_detector, name, seed=seed, ridge=ridge),
             name,
             good,
             damaged,
             folds(contiguous, name),
             pictures=pictures,
             seed=seed,
+            ridge=ridge,
         )
         for name in candidates
     ]
@@ -157,7 +157,6 @@ def build_detector(name: str, features: Tensor, *, seed: int, ridge: float) -> n
 
 
 def _assess(
-    build: Callable[[Tensor], nn.Module],
     name: str,
     good: Tensor,
     damaged: Tensor,
@@ -165,7 +164,9 @@ def _assess(
     *,
     pictures: bool,
     seed: int,
+    ridge: float,
 ) -> Assessment:
+    build = partial(build_detector, name, seed=seed, ridge=ridge)
     parts = len(good)
     shuffled = torch.randperm(parts, generator=torch.Generator().manual_seed(seed)).chunk(FOLDS)
     distance, distance_damaged, anywhere = (torch.empty(parts, *good.shape[2:]) for _ in range(3))
