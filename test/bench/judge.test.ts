@@ -17,7 +17,7 @@ let server: Server;
 let url: string;
 let inFlight = 0;
 let mostInFlight = 0;
-let replyTo: (form: FormData, requestUrl: string) => Reply;
+let replyTo: (form: FormData, requestUrl: string) => Reply | Promise<Reply>;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'branchline-judge-'));
@@ -30,8 +30,7 @@ beforeEach(async () => {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const headers = { 'content-type': request.headers['content-type'] ?? '' };
     const form = await new Response(Buffer.concat(chunks), { headers }).formData();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    const { status, body, headers: extra } = replyTo(form, request.url ?? '');
+    const { status, body, headers: extra } = await replyTo(form, request.url ?? '');
     inFlight--;
     response.writeHead(status, { 'content-type': 'application/json', ...extra }).end(JSON.stringify(body));
   });
@@ -66,7 +65,15 @@ it('sends the planned modalities and no other, to the planned model', async () =
 });
 
 it('keeps answers with their captures, a few under way at once', async () => {
-  replyTo = (form) => ({ status: 200, body: anInspection({ captureId: captureId(form) }) });
+  let release = () => {};
+  const threeUnderWay = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  replyTo = async (form) => {
+    if (inFlight === 3) release();
+    await threeUnderWay; // would wait for ever if fewer were sent at once
+    return { status: 200, body: anInspection({ captureId: captureId(form) }) };
+  };
   const plan = Array.from({ length: 20 }, (_, i) => planned(`${i}`, 'rgb'));
   const judged = await judge(plan, 3);
   expect(judged.map(({ inspection }) => inspection?.captureId)).toEqual(plan.map(({ id }) => `dent/${id}`));
