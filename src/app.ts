@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { openBudget } from './app/budget.js';
 import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
+import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
 import { openStorage } from './app/storage.js';
 import { openBundle } from './bundle/bundle.js';
@@ -88,6 +89,9 @@ async function openRooms(
   const storage = await openStorage(config, log);
   closers.push(() => storage.close());
 
+  const push = openPush(config, storage, metrics, log);
+  closers.push(() => push.close());
+
   const inference = await openInference(config, models.bundles, metrics, log);
   closers.push(() => inference.pool.close());
 
@@ -124,6 +128,7 @@ async function openRooms(
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,
+      webhooks: push,
       models,
       provider: () => inference.pool.provider,
       readiness: createReadiness(inference, storage.store, leaving.signal),
@@ -134,6 +139,7 @@ async function openRooms(
           const { pool, scheduler } = inference;
           metrics.workers(pool.alive, pool.wanted, pool.stuck);
           metrics.oldestWait(scheduler.oldestWaitMs / 1000);
+          metrics.pushLag(push.lagSeconds());
           return metrics.scrape();
         },
       },

@@ -24,6 +24,11 @@ const list = text.transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
+/** Hosts, hosts with port, or origins. */
+const hosts = list.refine(
+  (items) => items.every((item) => /^(https?:\/\/)?(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.test(item)),
+  'must list hosts, hosts with port or origins by comma, such as mes.example,10.0.0.5:8443,https://hooks.example',
+);
 const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
   z.enum(options, `must be one of ${options.join(', ')}`);
 
@@ -41,6 +46,13 @@ const environment = z.object({
   STORE_PATH: text.default('var/store'),
   REDIS_URL: z.url({ protocol: /^rediss?$/, message: 'must be a redis:// or rediss:// URL' }).optional(),
   STORE_TIMEOUT_MS: integer(1, 600_000).default(2000),
+  WEBHOOK_ALLOW: hosts.default([]),
+  WEBHOOK_ALLOW_PRIVATE: z.stringbool('must be true or false').default(false),
+  WEBHOOK_TIMEOUT_MS: integer(1, 60_000).default(10_000),
+  WEBHOOK_MAX_ATTEMPTS: integer(1, 1000).default(20),
+  WEBHOOK_MAX_AGE_HOURS: integer(1, 720).default(24),
+  MQTT_URL: z.url({ protocol: /^mqtts?$/, message: 'must be an mqtt:// or mqtts:// URL' }).optional(),
+  EVENTS_MAX_CLIENTS: integer(1, 10_000).default(64),
   EXECUTION_PROVIDERS: list.default(['cpu']),
   PROVIDER_POLICY: oneOf(['strict', 'fallback']).default('strict'),
   INTRA_OP_THREADS: integer(1, 1024).default(1),
@@ -108,6 +120,13 @@ function toConfig(env: z.infer<typeof environment>) {
     shutdownDelayMs: env.SHUTDOWN_DELAY_MS,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     keepCaptures: env.KEEP_CAPTURES,
+    webhookAllow: env.WEBHOOK_ALLOW,
+    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
+    webhookTimeoutMs: env.WEBHOOK_TIMEOUT_MS,
+    webhookMaxAttempts: env.WEBHOOK_MAX_ATTEMPTS,
+    webhookMaxAgeHours: env.WEBHOOK_MAX_AGE_HOURS,
+    mqttUrl: env.MQTT_URL,
+    eventsMaxClients: env.EVENTS_MAX_CLIENTS,
     logLevel: env.LOG_LEVEL,
     /** Instead of the gate's own defaults. */
     gateLimits: given<GateLimits>({

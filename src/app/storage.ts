@@ -8,6 +8,8 @@ import type { Log } from './inference.js';
 
 export interface Storage {
   readonly store: ResultStore;
+  /** Where results are in Redis: the connection, for whatever else the replicas share. */
+  readonly redis?: { readonly redis: Redis; readonly keyPrefix: string };
   close(): Promise<void>;
 }
 
@@ -49,6 +51,7 @@ async function openRedis(url: string, timeoutMs: number, log: Log): Promise<Stor
   const store = createRedisStore({ redis, keyPrefix: KEY_PREFIX });
   return {
     store,
+    redis: { redis, keyPrefix: KEY_PREFIX },
     close: async () => {
       await store.close();
       redis.disconnect();

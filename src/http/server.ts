@@ -10,6 +10,7 @@ import type { ProviderReport } from '../worker/protocol.js';
 import type { ByteBudget } from './byte-budget.js';
 import { documentApi } from './documentation.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
+import { eventRoutes } from './events.js';
 import { healthRoutes, type Readiness } from './health.js';
 import { heatmapRoutes, type MapRenderer } from './heatmap.js';
 import { inspectionRoutes } from './inspections.js';
@@ -18,6 +19,7 @@ import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
 import type { BodyForm } from './read-capture.js';
 import { shuttingDown } from './waiting-client.js';
+import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
 
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -26,6 +28,7 @@ export interface HttpOptions {
   readonly bodyLimitBytes: number;
   readonly bodyStallMs: number;
   readonly defaultDeadlineMs: number;
+  readonly eventsMaxClients: number;
   readonly logLevel: string;
 }
 
@@ -36,6 +39,7 @@ export interface HttpRooms {
   readonly admit: (deadlineMs?: number) => void;
   readonly budget: ByteBudget;
   readonly store: ResultStore;
+  readonly webhooks: WebhookRouteOptions['webhooks'];
   readonly models: ModelRegistry;
   readonly provider: () => ProviderReport;
   readonly readiness: () => Promise<Readiness>;
@@ -93,6 +97,11 @@ export async function mountRoutes(
   metricsRoutes(server, rooms);
   inspectionRoutes(server, { ...rooms, ...options });
   heatmapRoutes(server, rooms);
+  eventRoutes(server, { ...rooms, ...options });
+  webhookRoutes(server, {
+    ...rooms,
+    reading: { bodyStallMs: options.bodyStallMs, onStall: rooms.metrics.bodyStalled },
+  });
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);
   await server.ready();

@@ -148,6 +148,12 @@ class LmdbStore implements ResultStore {
     await this.#waiters.wait(after, waitMs, signal);
   }
 
+  async end(): Promise<string> {
+    this.#assertOpen();
+    const feed = this.#feed();
+    return encodeCursor(feed, feed.tail);
+  }
+
   async ping(): Promise<void> {
     this.#assertOpen();
     await this.#rooms.meta.put('pingedAt', new Date().toISOString());

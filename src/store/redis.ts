@@ -99,6 +99,12 @@ class RedisStore implements ResultStore {
     await woken;
   }
 
+  async end(): Promise<string> {
+    this.#assertOpen();
+    const feed = await this.#feed();
+    return encodeCursor(feed, feed.tail);
+  }
+
   async ping(): Promise<void> {
     this.#assertOpen();
     // A read-only replica and a full server answer PING; only a write tells.

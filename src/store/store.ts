@@ -51,6 +51,8 @@ export interface ResultStore {
    * Throws ServiceError BAD_CURSOR as list() does.
    */
   waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void>;
+  /** The cursor behind the newest record: what is saved from now on comes after it. */
+  end(): Promise<string>;
   /** Throws where the store cannot take writes now. */
   ping(): Promise<void>;
   close(): Promise<void>;
