@@ -46,14 +46,16 @@ const PRIVATE_V6 = [
   ['3fff::', 20],
 ] as const;
 
-const privateAddresses = new BlockList();
-for (const [network, bits] of PRIVATE_V4) privateAddresses.addSubnet(network, bits, 'ipv4');
-for (const [network, bits] of PRIVATE_V6) privateAddresses.addSubnet(network, bits, 'ipv6');
+// Two lists: one would hold an IPv4 address against the rules for IPv6 too, as ::ffff:8.8.8.8.
+const privateV4 = new BlockList();
+for (const [network, bits] of PRIVATE_V4) privateV4.addSubnet(network, bits, 'ipv4');
+const privateV6 = new BlockList();
+for (const [network, bits] of PRIVATE_V6) privateV6.addSubnet(network, bits, 'ipv6');
 
 export function isPrivate(address: string): boolean {
   // A link-local address may name its interface: fe80::1%eth0.
   const [plain = address] = address.split('%');
-  return privateAddresses.check(plain, isIP(plain) === 4 ? 'ipv4' : 'ipv6');
+  return isIP(plain) === 4 ? privateV4.check(plain, 'ipv4') : privateV6.check(plain, 'ipv6');
 }
 
 export class Targets {
