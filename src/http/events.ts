@@ -14,6 +14,8 @@ export interface EventRouteOptions {
   readonly closing: AbortSignal;
   readonly eventsMaxClients: number;
   readonly metrics: { eventReaders(count: number): void };
+  /** A test is less patient. */
+  readonly stallMs?: number;
 }
 
 /** Shorter than proxies' patience with a connection that says nothing. */
@@ -46,7 +48,7 @@ const schema = {
 };
 
 export function eventRoutes(instance: FastifyInstance, options: EventRouteOptions): void {
-  const { store, closing, eventsMaxClients, metrics } = options;
+  const { store, closing, eventsMaxClients, metrics, stallMs = STALL_MS } = options;
   const server = instance.withTypeProvider<ZodTypeProvider>();
   let readers = 0;
   const count = (change: 1 | -1) => {
@@ -81,17 +83,20 @@ export function eventRoutes(instance: FastifyInstance, options: EventRouteOption
       signal: AbortSignal.any([closing, gone.signal]),
     };
     reply.header('cache-control', 'no-store').header('x-accel-buffering', 'no').type('text/event-stream');
-    const stream = Readable.from(messages(following, reply), { objectMode: false, highWaterMark: 1 });
+    const stream = Readable.from(messages(following, reply, stallMs), {
+      objectMode: false,
+      highWaterMark: 1,
+    });
     // A stream is sent as it is, whatever the type of the answer says.
     return reply.send(stream as never);
   });
 }
 
 /** Pulled: while a client takes nothing, nothing is read for it. */
-async function* messages(following: Following, reply: FastifyReply): AsyncGenerator<string> {
+async function* messages(following: Following, reply: FastifyReply, stallMs: number): AsyncGenerator<string> {
   yield `retry: ${RETRY_MS}\n\n`;
   for await (const step of follow(following)) {
-    const stalled = setTimeout(() => reply.raw.destroy(), STALL_MS);
+    const stalled = setTimeout(() => reply.raw.destroy(), stallMs);
     try {
       yield messageOf(step);
     } finally {
