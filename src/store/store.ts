@@ -1,5 +1,5 @@
 // What every result store must do; the lmdb and redis adapters both pass the same contract tests.
-import type { Inspection, Verdict } from '../inspection.js';
+import type { Inspection, Review, Verdict } from '../inspection.js';
 
 /** One anomaly map, row-major, 0…65535 for a score of 0…1 (compact, and exact enough to draw and to threshold). */
 export interface StoredMap {
@@ -31,15 +31,24 @@ export interface Page {
 
 export interface ResultStore {
   /**
-   * Resolves once the record would survive a crash of this process.
-   * An inspectionId that is there already stays as it is, and is listed once.
+   * Resolves once the record would survive a crash of this process. By what is held of its inspectionId:
+   * nothing: stored, with an entry at the feed's tail;
+   * the same revision or a higher one: nothing happens, so that a save may be repeated;
+   * a lower revision: record and the artefacts given take its place, and its feed entry moves to the tail. The
+   * reviews held stay, whatever the record brings.
    */
   save(inspection: Inspection, artefacts: Artefacts): Promise<void>;
+  /**
+   * Appends `review`; the record's revision grows by one and its feed entry moves to the tail. Resolves to the record,
+   * unchanged where it has this very review. Throws ServiceError NOT_FOUND, and REVIEW_REFUSED where the decision
+   * contradicts the verdict.
+   */
+  review(inspectionId: string, review: Review): Promise<Inspection>;
   get(inspectionId: string): Promise<Inspection | undefined>;
   map(inspectionId: string, name: string): Promise<StoredMap | undefined>;
   thumbnail(inspectionId: string): Promise<Uint8Array | undefined>;
   /**
-   * Ascending by commit order. A filtered page may hold fewer than `limit`, even none, before the feed's end:
+   * Ascending by commit order; of each inspection only its newest revision is there. A filtered page may hold fewer than `limit`, even none, before the feed's end:
    * it looks at a bounded stretch and `nextCursor` goes on behind it. The end is reached when `nextCursor` stays.
    * Throws ServiceError BAD_CURSOR for a cursor it did not issue. All reads throw STORE_UNAVAILABLE where the
    * store is out of reach.

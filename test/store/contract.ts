@@ -1,7 +1,7 @@
 // What every result store must do: the same tests for each adapter.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ListQuery, ResultStore } from '../../src/store/store.js';
-import { aMap, anInspection, NOTHING } from './samples.js';
+import { A_REVIEW, aMap, anInspection, NOTHING } from './samples.js';
 
 /** A place for one store; open() again after close() finds what was saved. */
 export interface StorePlace {
@@ -127,6 +127,120 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
       await store.save(anInspection({ inspectionId, captureId: 'first' }), NOTHING);
       await store.save(anInspection({ inspectionId, captureId: 'second' }), NOTHING);
       expect(await ids({ limit: 10 })).toEqual(['first']);
+    });
+
+    describe('revisions', () => {
+      const newest = async () =>
+        (await store.list({ limit: 100 })).items.map(({ captureId, revision }) => `${captureId}.${revision}`);
+
+      it('puts a higher revision in place of the record, at the end of the feed, and keeps its reviews', async () => {
+        const first = anInspection({ captureId: 'a', verdict: 'REVIEW' });
+        await store.save(first, { maps: { fused: aMap(1, 1), rgb: aMap(1, 1) } });
+        await saveMany(1, () => ({ captureId: 'b' }));
+        const { nextCursor } = await store.list({ limit: 2 });
+        const { reviews } = await store.review(first.inspectionId, A_REVIEW);
+        const revised = { ...first, verdict: 'NG' as const, revision: 3 };
+        await store.save(revised, { maps: { fused: aMap(2, 3) } });
+        expect(await newest()).toEqual(['b.1', 'a.3']);
+        expect(await store.get(first.inspectionId)).toEqual({ ...revised, reviews });
+        expect((await store.map(first.inspectionId, 'fused'))?.width).toBe(3);
+        expect(await ids({ limit: 10, verdict: 'REVIEW' })).toEqual([]);
+        expect(await ids({ limit: 10, after: nextCursor })).toEqual(['a']);
+      });
+
+      it.each([1, 2])('changes nothing for revision %i where 2 is held', async (revision) => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId, revision: 2, captureId: 'held' }), NOTHING);
+        await store.save(anInspection({ inspectionId, revision, captureId: 'late' }), NOTHING);
+        expect(await newest()).toEqual(['held.2']);
+      });
+
+      it('keeps the highest of revisions that race, once in the feed', async () => {
+        const { inspectionId } = anInspection();
+        const revisions = Array.from({ length: 20 }, (_, i) => ((i * 7) % 20) + 1);
+        await Promise.all(
+          revisions.map((revision) => store.save(anInspection({ inspectionId, revision }), NOTHING)),
+        );
+        expect(await newest()).toEqual(['capture-1.20']);
+      });
+
+      it('loses none of the reviews that race', async () => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId }), NOTHING);
+        const names = Array.from({ length: 20 }, (_, i) => `inspector-${i}`);
+        await Promise.all(names.map((by) => store.review(inspectionId, { ...A_REVIEW, by })));
+        const found = await store.get(inspectionId);
+        expect(found?.reviews.map(({ by }) => by).toSorted()).toEqual(names.toSorted());
+        expect(await newest()).toEqual(['capture-1.21']);
+        expect(found?.verdict).toBe('NG');
+      });
+
+      it('takes the very same review once', async () => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId }), NOTHING);
+        const reviewed = await store.review(inspectionId, A_REVIEW);
+        expect(await store.review(inspectionId, A_REVIEW)).toEqual(reviewed);
+        expect(reviewed.revision).toBe(2);
+      });
+
+      it.each([
+        ['OK', 'FALSE_CALL'],
+        ['NG', 'MISSED'],
+        ['REVIEW', 'MISSED'],
+        ['NOT_DECIDABLE', 'FALSE_CALL'],
+      ] as const)('refuses to call %s a %s, and leaves the record as it is', async (verdict, decision) => {
+        const inspection = anInspection({ verdict });
+        await store.save(inspection, NOTHING);
+        const reviewing = store.review(inspection.inspectionId, { ...A_REVIEW, decision });
+        await expect(reviewing).rejects.toMatchObject({ code: 'REVIEW_REFUSED', part: 'decision' });
+        expect(await store.get(inspection.inspectionId)).toEqual(inspection);
+      });
+
+      it('takes a hundred reviews of one inspection, no more', async () => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId }), NOTHING);
+        for (let i = 0; i < 100; i++) await store.review(inspectionId, { ...A_REVIEW, note: `${i}` });
+        await expect(store.review(inspectionId, A_REVIEW)).rejects.toMatchObject({ code: 'REVIEW_REFUSED' });
+      });
+
+      it.each(['no-such-id', '', '\u0000', 'x'.repeat(5000)])(
+        'knows no inspection of a name like %#',
+        async (id) => {
+          await expect(store.review(id, A_REVIEW)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        },
+      );
+
+      it('never lets a reader miss the newest revision, nor see one twice, while records are revised', async () => {
+        const inspections = Array.from({ length: 60 }, (_, i) => anInspection({ captureId: `c${i}` }));
+        const writing = Promise.all(
+          inspections.map(async (inspection, i) => {
+            await new Promise((resolve) => setTimeout(resolve, (i * 7) % 30));
+            await store.save(inspection, NOTHING);
+            if (i % 2 === 0) await store.save({ ...inspection, revision: 2 }, NOTHING);
+            if (i % 3 === 0) await store.review(inspection.inspectionId, A_REVIEW);
+          }),
+        );
+        const seen: string[] = [];
+        let after: string | undefined;
+        let done = false;
+        void writing.then(() => {
+          done = true;
+        });
+        for (let ended = false; !ended; ) {
+          ended = done; // what was written before this page is in it, or behind its cursor
+          const page = await store.list({ limit: 7, ...(after && { after }) });
+          seen.push(...page.items.map(({ captureId, revision }) => `${captureId}.${revision}`));
+          ended &&= page.items.length === 0;
+          after = page.nextCursor;
+          if (page.items.length === 0 && !ended) await store.waitForNext(after, 50, never());
+        }
+        await writing;
+        expect(new Set(seen).size).toBe(seen.length);
+        const last = inspections.map(
+          ({ captureId }, i) => `${captureId}.${1 + (i % 2 === 0 ? 1 : 0) + (i % 3 === 0 ? 1 : 0)}`,
+        );
+        expect(seen).toEqual(expect.arrayContaining(last));
+      });
     });
 
     it('shows each of 200 concurrent saves exactly once to a reader that races them', async () => {
