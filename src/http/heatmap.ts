@@ -6,9 +6,9 @@ import type { ModalitySpec } from '../bundle/manifest.js';
 import type { ModelRegistry } from '../bundle/registry.js';
 import { ServiceError } from '../errors.js';
 import type { Inspection } from '../inspection.js';
+import { noInspection } from '../store/revise.js';
 import type { ResultStore, StoredMap } from '../store/store.js';
 import { CONTENT_TYPES, MAP_FORMATS, negotiateFormat } from './accept.js';
-import { noInspection } from './inspections.js';
 import { PROBLEM_TYPE, problem } from './problem.js';
 
 export interface MapRenderer {

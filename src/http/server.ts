@@ -10,6 +10,7 @@ import type { ProviderReport } from '../worker/protocol.js';
 import type { ByteBudget } from './byte-budget.js';
 import { documentApi } from './documentation.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
+import { feedRoutes } from './feed.js';
 import { healthRoutes, type Readiness } from './health.js';
 import { heatmapRoutes, type MapRenderer } from './heatmap.js';
 import { inspectionRoutes } from './inspections.js';
@@ -92,6 +93,7 @@ export async function mountRoutes(
   await documentApi(server);
   metricsRoutes(server, rooms);
   inspectionRoutes(server, { ...rooms, ...options });
+  feedRoutes(server, rooms);
   heatmapRoutes(server, rooms);
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);
@@ -99,7 +101,7 @@ export async function mountRoutes(
 }
 
 /** Says what a body is; `read-capture.ts` reads it, under the budget. */
-async function acceptBodies(server: FastifyInstance): Promise<void> {
+export async function acceptBodies(server: FastifyInstance): Promise<void> {
   await server.register(multipart);
   const accept = (type: string | RegExp, form: BodyForm) =>
     server.addContentTypeParser(type, (_request, _payload, done) => done(null, form));
