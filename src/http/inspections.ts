@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Inspect } from '../inspect.js';
-import { deadlineMs, inspectionSchema } from '../inspection.js';
+import { deadlineMs, identifier, inspectionSchema } from '../inspection.js';
 import { noInspection } from '../store/revise.js';
 import type { ResultStore } from '../store/store.js';
 import type { ByteBudget } from './byte-budget.js';
@@ -47,7 +47,7 @@ const postSchema = {
 const getSchema = {
   tags: ['inspections'],
   summary: 'One inspection',
-  params: z.object({ id: z.string().max(128) }),
+  params: z.object({ id: identifier }),
   response: { 200: inspectionSchema, '4xx': problems, '5xx': problems },
 };
 

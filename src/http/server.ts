@@ -18,6 +18,7 @@ import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
 import type { BodyForm } from './read-capture.js';
+import { reviewRoutes } from './reviews.js';
 import { shuttingDown } from './waiting-client.js';
 
 /** A capture that trickles in for longer holds a connection for nobody. */
@@ -94,6 +95,7 @@ export async function mountRoutes(
   metricsRoutes(server, rooms);
   inspectionRoutes(server, { ...rooms, ...options });
   feedRoutes(server, rooms);
+  reviewRoutes(server, { ...rooms, ...options });
   heatmapRoutes(server, rooms);
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);

@@ -18,6 +18,8 @@ export interface LmdbRooms {
   readonly feed: Database<FeedValue, number>;
   /** inspectionId → the sequence of its feed entry. */
   readonly places: Database<number, string>;
+  /** sequence → inspectionId, of those that need a review. */
+  readonly open: Database<string, number>;
   readonly inspections: Database<string, string>;
   /** [inspectionId, name] → encoded map. */
   readonly maps: Database<Buffer, [string, string]>;
@@ -48,6 +50,7 @@ export function openRooms(root: RootDatabase): LmdbRooms {
     meta: root.openDB({ name: 'meta', encoding: 'string' }),
     feed: root.openDB({ name: 'feed', encoding: 'ordered-binary' }),
     places: root.openDB({ name: 'places', encoding: 'ordered-binary' }),
+    open: root.openDB({ name: 'open', encoding: 'string' }),
     inspections: root.openDB({ name: 'inspections', encoding: 'string' }),
     maps: root.openDB({ name: 'maps', encoding: 'binary' }),
     thumbnails: root.openDB({ name: 'thumbnails', encoding: 'binary' }),

@@ -9,8 +9,8 @@ import { FeedWaiters } from './feed-waiters.js';
 import { GroupCommit } from './group-commit.js';
 import { identity, type LmdbRooms, notOpened, openFolder, openRooms } from './lmdb-rooms.js';
 import { releaseLock, takeLock } from './path-lock.js';
-import { noInspection, replacement, withReview } from './revise.js';
-import type { Artefacts, ListQuery, Page, ResultStore, StoredMap } from './store.js';
+import { needsReview, noInspection, replacement, withReview } from './revise.js';
+import type { Artefacts, ListQuery, Page, PageQuery, ResultStore, StoredMap } from './store.js';
 
 /** Keys beyond LMDB's own limit would throw; nothing of ours is half as long. */
 const MAX_NAME_LENGTH = 256;
@@ -116,6 +116,16 @@ class LmdbStore implements ResultStore {
     return { items, nextCursor: encodeCursor(feed, page.lastSequence) };
   }
 
+  async openReviews({ after: cursor, limit }: PageQuery): Promise<Page> {
+    this.#assertOpen();
+    const feed = this.#feed();
+    const after = decodeCursor(feed, cursor);
+    const range = this.#rooms.open.getRange({ start: after + 1, end: feed.tail + 1, limit });
+    const entries = [...range];
+    const items = entries.map(({ value }) => this.#listed(value));
+    return { items, nextCursor: encodeCursor(feed, entries.at(-1)?.key ?? after) };
+  }
+
   async waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void> {
     this.#assertOpen();
     const after = decodeCursor(this.#feed(), cursor);
@@ -170,16 +180,20 @@ class LmdbStore implements ResultStore {
 
   /** Within a transaction. The entry of the revision before goes: of each inspection the feed has the newest. */
   #put(inspection: Inspection, { maps: encoded, thumbnail }: EncodedArtefacts): void {
-    const { feed, places, inspections, maps, thumbnails } = this.#rooms;
+    const { feed, open, places, inspections, maps, thumbnails } = this.#rooms;
     const { inspectionId: id, lineId, verdict } = inspection;
     const superseded = places.get(id);
-    if (superseded !== undefined) feed.remove(superseded);
+    if (superseded !== undefined) {
+      feed.remove(superseded);
+      open.remove(superseded);
+    }
     this.#assigned += 1;
     inspections.put(id, encodeInspection(inspection));
     for (const { name, bytes } of encoded) maps.put([id, name], bytes);
     if (thumbnail !== undefined) thumbnails.put(id, Buffer.from(thumbnail));
     feed.put(this.#assigned, [id, lineId, verdict]);
     places.put(id, this.#assigned);
+    if (needsReview(inspection)) open.put(this.#assigned, id);
   }
 
   #feed(): Feed {

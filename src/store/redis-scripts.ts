@@ -4,20 +4,22 @@
  * Puts a record in place of revision ARGV[2] (0: of none), so that the sequence is given out and readable at the same
  * instant: no reader can step over a number whose record is still on its way. 0 where another revision is there.
  * ioredis sends a command again when the connection broke before its reply: the second time finds the new revision.
- * KEYS: sequence, feed, inspection. ARGV: inspectionId, expected revision, then field and value of the hash.
+ * KEYS: sequence, feed, inspection, open. ARGV: inspectionId, expected revision, 1 where it needs a review, then field
+ * and value of the hash.
  */
 export const PUT = `
 local held = redis.call('HGET', KEYS[3], 'revision') or '0'
 if held ~= ARGV[2] then return 0 end
 local sequence = redis.call('INCR', KEYS[1])
-redis.call('HSET', KEYS[3], unpack(ARGV, 3))
+redis.call('HSET', KEYS[3], unpack(ARGV, 4))
 redis.call('ZADD', KEYS[2], sequence, ARGV[1])
+if ARGV[3] == '1' then redis.call('ZADD', KEYS[4], sequence, ARGV[1]) else redis.call('ZREM', KEYS[4], ARGV[1]) end
 return sequence`;
 
 /**
  * A page and its records as they are at one instant: a record read later than its entry could be a newer revision,
  * which has an entry of its own further on.
- * KEYS: feed. ARGV: after, tail, entries to look at, limit, prefix of inspection keys, then lineId and verdict, each
+ * KEYS: feed, or the like. ARGV: after, tail, entries to look at, limit, prefix of inspection keys, then lineId and verdict, each
  * preceded by 1 where it is asked for.
  * Answers the last sequence looked at ('' where none was), then the records.
  */

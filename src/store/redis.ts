@@ -8,8 +8,8 @@ import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
 import { entriesToRead } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
 import { LIST, PUT } from './redis-scripts.js';
-import { noInspection, replacement, withReview } from './revise.js';
-import type { Artefacts, ListQuery, Page, ResultStore, StoredMap } from './store.js';
+import { needsReview, noInspection, replacement, withReview } from './revise.js';
+import type { Artefacts, ListQuery, Page, PageQuery, ResultStore, StoredMap } from './store.js';
 
 /** While somebody waits, one GET each so often, however many wait: other replicas' saves are seen no later. */
 const POLL_MS = 50;
@@ -83,11 +83,12 @@ class RedisStore implements ResultStore {
 
   async list(query: ListQuery): Promise<Page> {
     this.#assertOpen();
-    const feed = await this.#feed();
-    const after = decodeCursor(feed, query.after);
-    const [last, ...records] = await answered(this.#page(after, feed.tail, query));
-    const nextCursor = encodeCursor(feed, last ? Number(last) : after);
-    return { items: records.map(decodeInspection), nextCursor };
+    return this.#page('feed', query);
+  }
+
+  async openReviews({ after, limit }: PageQuery): Promise<Page> {
+    this.#assertOpen();
+    return this.#page('open', { limit, ...(after === undefined ? {} : { after }) });
   }
 
   async waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void> {
@@ -136,12 +137,28 @@ class RedisStore implements ResultStore {
     return { kind: 'redis', storeId: storeId ?? '', tail: Number(tail ?? 0) };
   }
 
-  #page(after: number, tail: number, query: ListQuery): Promise<string[]> {
+  /** `index`: inspection ids by sequence. */
+  async #page(index: 'feed' | 'open', query: ListQuery): Promise<Page> {
+    const feed = await this.#feed();
+    const after = decodeCursor(feed, query.after);
     const { limit, lineId, verdict } = query;
     const lines = lineId === undefined ? [0, ''] : [1, lineId];
     const verdicts = verdict === undefined ? [0, ''] : [1, verdict];
-    const asked = [after, tail, entriesToRead(query), limit, this.#inspectionKey(''), ...lines, ...verdicts];
-    return this.#redis.eval(LIST, 1, this.#key('feed'), ...asked) as Promise<string[]>;
+    const asked = [
+      after,
+      feed.tail,
+      entriesToRead(query),
+      limit,
+      this.#inspectionKey(''),
+      ...lines,
+      ...verdicts,
+    ];
+    const reading = this.#redis.eval(LIST, 1, this.#key(index), ...asked) as Promise<string[]>;
+    const [last, ...records] = await answered(reading);
+    return {
+      items: records.map(decodeInspection),
+      nextCursor: encodeCursor(feed, last ? Number(last) : after),
+    };
   }
 
   /** The record as `change` leaves it, whoever else changes it meanwhile; `change` says undefined to leave it. */
@@ -166,10 +183,15 @@ class RedisStore implements ResultStore {
     fields: readonly (string | Buffer)[],
   ): Promise<boolean> {
     const { inspectionId, revision, lineId, verdict } = inspection;
-    const keys = [this.#key('sequence'), this.#key('feed'), this.#inspectionKey(inspectionId)];
+    const keys = [
+      this.#key('sequence'),
+      this.#key('feed'),
+      this.#inspectionKey(inspectionId),
+      this.#key('open'),
+    ];
     const head = ['revision', revision, 'line', lineId ?? NO_LINE, 'verdict', verdict];
     const record = ['record', encodeInspection(inspection)];
-    const values = [inspectionId, expected, ...head, ...record, ...fields];
+    const values = [inspectionId, expected, needsReview(inspection) ? 1 : 0, ...head, ...record, ...fields];
     return (await this.#redis.eval(PUT, keys.length, ...keys, ...values)) !== 0;
   }
 

@@ -21,12 +21,13 @@ export function replacement(held: Inspection | undefined, incoming: Inspection):
 }
 
 /**
- * `held` with the review appended; undefined where it has this very review: a command sent again.
+ * `held` with the review appended; undefined where that adds nothing: a command or a request sent again.
  * Throws ServiceError REVIEW_REFUSED.
  */
 export function withReview(held: Inspection, review: Review): Inspection | undefined {
   const { inspectionId, verdict, reviews, revision } = held;
-  if (reviews.some((known) => isSame(known, review))) return undefined;
+  const sentAgain = reviews.some((known) => saysTheSame(review, known) && known.at === review.at);
+  if (sentAgain || saysTheSame(review, reviews.at(-1))) return undefined;
   if (!FITTING[verdict].includes(review.decision))
     throw new ServiceError('REVIEW_REFUSED', {
       detail:
@@ -45,8 +46,11 @@ export function noInspection(inspectionId: string): ServiceError {
   return new ServiceError('NOT_FOUND', { detail: `There is no inspection "${inspectionId}".`, part: 'id' });
 }
 
-function isSame(one: Review, other: Review): boolean {
-  return (
-    one.decision === other.decision && one.by === other.by && one.note === other.note && one.at === other.at
-  );
+/** Still in the queue of those that need a person. */
+export function needsReview({ verdict, reviews }: Inspection): boolean {
+  return verdict === 'REVIEW' && reviews.length === 0;
+}
+
+function saysTheSame(one: Review, other: Review | undefined): boolean {
+  return one.decision === other?.decision && one.by === other.by && one.note === other.note;
 }

@@ -23,6 +23,9 @@ export interface ListQuery {
   readonly verdict?: Verdict;
 }
 
+/** A page of all that is there. */
+export type PageQuery = Pick<ListQuery, 'after' | 'limit'>;
+
 export interface Page {
   readonly items: readonly Inspection[];
   /** Where to go on; always there, also on an empty page. */
@@ -40,7 +43,7 @@ export interface ResultStore {
   save(inspection: Inspection, artefacts: Artefacts): Promise<void>;
   /**
    * Appends `review`; the record's revision grows by one and its feed entry moves to the tail. Resolves to the record,
-   * unchanged where it has this very review. Throws ServiceError NOT_FOUND, and REVIEW_REFUSED where the decision
+   * unchanged where it has this very review, or the last one says the same. Throws ServiceError NOT_FOUND, and REVIEW_REFUSED where the decision
    * contradicts the verdict.
    */
   review(inspectionId: string, review: Review): Promise<Inspection>;
@@ -54,6 +57,8 @@ export interface ResultStore {
    * store is out of reach.
    */
   list(query: ListQuery): Promise<Page>;
+  /** Verdict REVIEW and no review yet, ascending as list() does; an index, not a scan. Throws as list(). */
+  openReviews(query: PageQuery): Promise<Page>;
   /**
    * Resolves as soon as something was saved after `cursor` (by any replica), or after `waitMs`,
    * or when `signal` aborts. Resolves in all three cases, and when the store closes; the caller lists again.

@@ -203,6 +203,16 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
         await expect(store.review(inspectionId, A_REVIEW)).rejects.toMatchObject({ code: 'REVIEW_REFUSED' });
       });
 
+      it('takes what the last review says already once, whenever it is said again', async () => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId }), NOTHING);
+        await store.review(inspectionId, A_REVIEW);
+        const again = { ...A_REVIEW, at: '2025-01-01T06:00:09.000Z' };
+        expect((await store.review(inspectionId, again)).revision).toBe(2);
+        await store.review(inspectionId, { ...A_REVIEW, decision: 'REWORKED' });
+        expect((await store.review(inspectionId, again)).revision).toBe(4);
+      });
+
       it.each(['no-such-id', '', '\u0000', 'x'.repeat(5000)])(
         'knows no inspection of a name like %#',
         async (id) => {
@@ -240,6 +250,47 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
           ({ captureId }, i) => `${captureId}.${1 + (i % 2 === 0 ? 1 : 0) + (i % 3 === 0 ? 1 : 0)}`,
         );
         expect(seen).toEqual(expect.arrayContaining(last));
+      });
+    });
+
+    describe('the queue of open reviews', () => {
+      const open = async (limit = 10, after?: string) =>
+        (await store.openReviews({ limit, ...(after && { after }) })).items.map(({ captureId }) => captureId);
+
+      it('holds what was judged REVIEW and nobody reviewed, in order', async () => {
+        const verdicts = ['REVIEW', 'OK', 'REVIEW', 'NG', 'NOT_DECIDABLE', 'REVIEW'] as const;
+        const saved = verdicts.map((verdict, i) => anInspection({ verdict, captureId: `c${i}` }));
+        for (const inspection of saved) await store.save(inspection, NOTHING);
+        expect(await open()).toEqual(['c0', 'c2', 'c5']);
+        await store.review(saved[2]?.inspectionId ?? '', A_REVIEW);
+        expect(await open()).toEqual(['c0', 'c5']);
+      });
+
+      it('follows the verdict of a revised answer, unless it was reviewed', async () => {
+        const [doubtful, good, seen] = [
+          anInspection({ verdict: 'REVIEW', captureId: 'doubtful' }),
+          anInspection({ verdict: 'OK', captureId: 'good' }),
+          anInspection({ verdict: 'OK', captureId: 'seen' }),
+        ];
+        for (const inspection of [doubtful, good, seen]) await store.save(inspection, NOTHING);
+        await store.review(seen.inspectionId, A_REVIEW);
+        await store.save({ ...doubtful, verdict: 'NG', revision: 2 }, NOTHING);
+        await store.save({ ...good, verdict: 'REVIEW', revision: 2 }, NOTHING);
+        await store.save({ ...seen, verdict: 'REVIEW', revision: 3 }, NOTHING);
+        expect(await open()).toEqual(['good']);
+      });
+
+      it('is read page by page', async () => {
+        await saveMany(3, (i) => ({ verdict: 'REVIEW', captureId: `c${i}` }));
+        const first = await store.openReviews({ limit: 2 });
+        expect(first.items.map(({ captureId }) => captureId)).toEqual(['c0', 'c1']);
+        const second = await store.openReviews({ limit: 2, after: first.nextCursor });
+        expect(second.items.map(({ captureId }) => captureId)).toEqual(['c2']);
+        const { nextCursor } = second;
+        expect(await store.openReviews({ limit: 2, after: nextCursor })).toEqual({ items: [], nextCursor });
+        await expect(store.openReviews({ limit: 1, after: 'x' })).rejects.toMatchObject({
+          code: 'BAD_CURSOR',
+        });
       });
     });
 

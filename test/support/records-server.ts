@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { feedRoutes } from '../../src/http/feed.js';
+import { reviewRoutes } from '../../src/http/reviews.js';
 import { acceptBodies, createServer } from '../../src/http/server.js';
 import { openLmdbStore } from '../../src/store/lmdb.js';
 import type { ResultStore } from '../../src/store/store.js';
@@ -25,6 +26,7 @@ export async function startRecordsServer(): Promise<RecordsServer> {
   const server = createServer(options, closing.signal, () => {});
   await acceptBodies(server);
   feedRoutes(server, { store, closing: closing.signal });
+  reviewRoutes(server, { store, ...options });
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
   return {
     url,
