@@ -8,6 +8,7 @@ import type { Inspect } from '../inspect.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import type { ByteBudget } from './byte-budget.js';
+import { consumerRoutes } from './consumers.js';
 import { documentApi } from './documentation.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
 import { feedRoutes } from './feed.js';
@@ -96,6 +97,7 @@ export async function mountRoutes(
   inspectionRoutes(server, { ...rooms, ...options });
   feedRoutes(server, rooms);
   reviewRoutes(server, { ...rooms, ...options });
+  consumerRoutes(server, { ...rooms, ...options });
   heatmapRoutes(server, rooms);
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);

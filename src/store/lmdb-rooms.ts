@@ -10,16 +10,19 @@ const FORMAT = '2';
 
 export type FeedValue = [inspectionId: string, lineId: string | null, verdict: Verdict];
 
+/** Where an inspection stands in the feed, by its id. */
+export type Place = [sequence: number, revision: number];
+
 export interface LmdbRooms {
   readonly root: RootDatabase;
   /** storeId, format, tail: the last sequence given out. */
   readonly meta: Database<string, string>;
   /** sequence → what the feed says. */
   readonly feed: Database<FeedValue, number>;
-  /** inspectionId → the sequence of its feed entry. */
-  readonly places: Database<number, string>;
+  readonly places: Database<Place, string>;
   /** sequence → inspectionId, of those that need a review. */
   readonly open: Database<string, number>;
+  readonly consumers: Database<string, string>;
   readonly inspections: Database<string, string>;
   /** [inspectionId, name] → encoded map. */
   readonly maps: Database<Buffer, [string, string]>;
@@ -51,6 +54,7 @@ export function openRooms(root: RootDatabase): LmdbRooms {
     feed: root.openDB({ name: 'feed', encoding: 'ordered-binary' }),
     places: root.openDB({ name: 'places', encoding: 'ordered-binary' }),
     open: root.openDB({ name: 'open', encoding: 'string' }),
+    consumers: root.openDB({ name: 'consumers', encoding: 'string' }),
     inspections: root.openDB({ name: 'inspections', encoding: 'string' }),
     maps: root.openDB({ name: 'maps', encoding: 'binary' }),
     thumbnails: root.openDB({ name: 'thumbnails', encoding: 'binary' }),

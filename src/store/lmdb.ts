@@ -3,14 +3,26 @@ import { resolve } from 'node:path';
 import { ServiceError } from '../errors.js';
 import type { Inspection, Review } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
+import { describeStanding } from './consumer-position.js';
 import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
 import { entriesToRead, type FeedEntry, pickPage } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
 import { GroupCommit } from './group-commit.js';
+import { ackIds, ackUpTo, consumerNames, standing } from './lmdb-consumers.js';
 import { identity, type LmdbRooms, notOpened, openFolder, openRooms } from './lmdb-rooms.js';
 import { releaseLock, takeLock } from './path-lock.js';
 import { needsReview, noInspection, replacement, withReview } from './revise.js';
-import type { Artefacts, ListQuery, Page, PageQuery, ResultStore, StoredMap } from './store.js';
+import type {
+  Ack,
+  AckOutcome,
+  Artefacts,
+  ConsumerStanding,
+  ListQuery,
+  Page,
+  PageQuery,
+  ResultStore,
+  StoredMap,
+} from './store.js';
 
 /** Keys beyond LMDB's own limit would throw; nothing of ours is half as long. */
 const MAX_NAME_LENGTH = 256;
@@ -126,6 +138,37 @@ class LmdbStore implements ResultStore {
     return { items, nextCursor: encodeCursor(feed, entries.at(-1)?.key ?? after) };
   }
 
+  async ack(consumer: string, acks: readonly Ack[]): Promise<readonly AckOutcome[]> {
+    this.#assertOpen();
+    return this.#write(() => ackIds(this.#rooms, consumer, acks, new Date().toISOString()));
+  }
+
+  async ackUpTo(consumer: string, cursor: string): Promise<AckOutcome> {
+    this.#assertOpen();
+    const sequence = decodeCursor(this.#feed(), cursor, 'cursor');
+    return this.#write(() => ackUpTo(this.#rooms, consumer, sequence, new Date().toISOString()));
+  }
+
+  async consumer(name: string): Promise<ConsumerStanding | undefined> {
+    this.#assertOpen();
+    const found = standing(this.#rooms, name, this.#durable);
+    return found && describeStanding(this.#feed(), name, found);
+  }
+
+  async consumers(): Promise<readonly ConsumerStanding[]> {
+    const found = await Promise.all(consumerNames(this.#rooms).map((name) => this.consumer(name)));
+    return found.filter((one) => one !== undefined);
+  }
+
+  async forgetConsumer(name: string): Promise<boolean> {
+    this.#assertOpen();
+    return this.#write(() => {
+      const known = this.#rooms.consumers.doesExist(name);
+      if (known) this.#rooms.consumers.remove(name);
+      return known;
+    });
+  }
+
   async waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void> {
     this.#assertOpen();
     const after = decodeCursor(this.#feed(), cursor);
@@ -181,8 +224,8 @@ class LmdbStore implements ResultStore {
   /** Within a transaction. The entry of the revision before goes: of each inspection the feed has the newest. */
   #put(inspection: Inspection, { maps: encoded, thumbnail }: EncodedArtefacts): void {
     const { feed, open, places, inspections, maps, thumbnails } = this.#rooms;
-    const { inspectionId: id, lineId, verdict } = inspection;
-    const superseded = places.get(id);
+    const { inspectionId: id, revision, lineId, verdict } = inspection;
+    const [superseded] = places.get(id) ?? [];
     if (superseded !== undefined) {
       feed.remove(superseded);
       open.remove(superseded);
@@ -192,7 +235,7 @@ class LmdbStore implements ResultStore {
     for (const { name, bytes } of encoded) maps.put([id, name], bytes);
     if (thumbnail !== undefined) thumbnails.put(id, Buffer.from(thumbnail));
     feed.put(this.#assigned, [id, lineId, verdict]);
-    places.put(id, this.#assigned);
+    places.put(id, [this.#assigned, revision]);
     if (needsReview(inspection)) open.put(this.#assigned, id);
   }
 

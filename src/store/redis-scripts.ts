@@ -36,3 +36,24 @@ for i = 1, #entries, 2 do
   if #page > tonumber(ARGV[4]) then break end
 end
 return page`;
+
+/** KEYS: feed. ARGV: prefix of inspection keys, then ids. Answers sequence and revision of each, 0 where it is not there. */
+export const FIND = `
+local found = {}
+for i = 2, #ARGV do
+  found[i - 1] = {
+    redis.call('ZSCORE', KEYS[1], ARGV[i]) or '0',
+    redis.call('HGET', ARGV[1] .. ARGV[i], 'revision') or '0',
+  }
+end
+return found`;
+
+/**
+ * Keeps a consumer where nobody changed it meanwhile. KEYS: consumers. ARGV: name, its text as read ('': none), its new
+ * text, how many there may be. Answers 1, 0 where it was changed, -1 where there are too many.
+ */
+export const KEEP_CONSUMER = `
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[2] == '' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return -1 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1`;

@@ -4,12 +4,24 @@ import type { Redis } from 'ioredis';
 import { ServiceError } from '../errors.js';
 import type { Inspection, Review } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
+import { describeStanding } from './consumer-position.js';
 import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
 import { entriesToRead } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
+import { RedisConsumers } from './redis-consumers.js';
 import { LIST, PUT } from './redis-scripts.js';
 import { needsReview, noInspection, replacement, withReview } from './revise.js';
-import type { Artefacts, ListQuery, Page, PageQuery, ResultStore, StoredMap } from './store.js';
+import type {
+  Ack,
+  AckOutcome,
+  Artefacts,
+  ConsumerStanding,
+  ListQuery,
+  Page,
+  PageQuery,
+  ResultStore,
+  StoredMap,
+} from './store.js';
 
 /** While somebody waits, one GET each so often, however many wait: other replicas' saves are seen no later. */
 const POLL_MS = 50;
@@ -34,6 +46,7 @@ export function createRedisStore(options: {
 class RedisStore implements ResultStore {
   readonly #redis: Redis;
   readonly #prefix: string;
+  readonly #consumers: RedisConsumers;
   readonly #waiters = new FeedWaiters();
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
@@ -41,6 +54,7 @@ class RedisStore implements ResultStore {
   constructor(redis: Redis, prefix: string) {
     this.#redis = redis;
     this.#prefix = prefix;
+    this.#consumers = new RedisConsumers(redis, (name) => this.#key(name));
   }
 
   async save(inspection: Inspection, artefacts: Artefacts): Promise<void> {
@@ -89,6 +103,35 @@ class RedisStore implements ResultStore {
   async openReviews({ after, limit }: PageQuery): Promise<Page> {
     this.#assertOpen();
     return this.#page('open', { limit, ...(after === undefined ? {} : { after }) });
+  }
+
+  async ack(consumer: string, acks: readonly Ack[]): Promise<readonly AckOutcome[]> {
+    this.#assertOpen();
+    return answered(this.#consumers.ackIds(consumer, acks, new Date().toISOString()));
+  }
+
+  async ackUpTo(consumer: string, cursor: string): Promise<AckOutcome> {
+    this.#assertOpen();
+    const sequence = decodeCursor(await this.#feed(), cursor, 'cursor');
+    return answered(this.#consumers.ackUpTo(consumer, sequence, new Date().toISOString()));
+  }
+
+  async consumer(name: string): Promise<ConsumerStanding | undefined> {
+    this.#assertOpen();
+    const [feed, found] = await Promise.all([this.#feed(), answered(this.#consumers.standing(name))]);
+    return found && describeStanding(feed, name, found);
+  }
+
+  async consumers(): Promise<readonly ConsumerStanding[]> {
+    this.#assertOpen();
+    const names = await answered(this.#consumers.names());
+    const found = await Promise.all(names.map((name) => this.consumer(name)));
+    return found.filter((one) => one !== undefined);
+  }
+
+  async forgetConsumer(name: string): Promise<boolean> {
+    this.#assertOpen();
+    return answered(this.#consumers.forget(name));
   }
 
   async waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void> {

@@ -32,6 +32,26 @@ export interface Page {
   readonly nextCursor: string;
 }
 
+export interface Ack {
+  readonly inspectionId: string;
+  /** The one that was read; absent: whichever is the newest. */
+  readonly revision?: number | undefined;
+}
+
+/** SUPERSEDED: a newer revision than the one acked is in the feed, and is still to be read. */
+export type AckOutcome = 'ACKED' | 'ALREADY_ACKED' | 'SUPERSEDED' | 'UNKNOWN';
+
+export interface ConsumerStanding {
+  readonly name: string;
+  /** Everything up to it is acked: where to read on after a restart. */
+  readonly cursor: string;
+  /** Entries of the feed that are not acked; 0 exactly where there is none. */
+  readonly lag: number;
+  /** Entries acked beyond the cursor, behind one that is not. */
+  readonly ahead: number;
+  readonly updatedAt: string;
+}
+
 export interface ResultStore {
   /**
    * Resolves once the record would survive a crash of this process. By what is held of its inspectionId:
@@ -59,6 +79,19 @@ export interface ResultStore {
   list(query: ListQuery): Promise<Page>;
   /** Verdict REVIEW and no review yet, ascending as list() does; an index, not a scan. Throws as list(). */
   openReviews(query: PageQuery): Promise<Page>;
+  /**
+   * Marks inspections as done for `consumer`, which is made by its first ack. The feed stays as it is for everybody.
+   * One outcome for each, in order. Throws ServiceError ACK_REFUSED, with nothing changed, where too many would have to
+   * be remembered.
+   */
+  ack(consumer: string, acks: readonly Ack[]): Promise<readonly AckOutcome[]>;
+  /** Marks all up to `cursor` as done; never moves back. Throws BAD_CURSOR, ACK_REFUSED. */
+  ackUpTo(consumer: string, cursor: string): Promise<AckOutcome>;
+  consumer(name: string): Promise<ConsumerStanding | undefined>;
+  /** By name. */
+  consumers(): Promise<readonly ConsumerStanding[]>;
+  /** false where there was none. */
+  forgetConsumer(name: string): Promise<boolean>;
   /**
    * Resolves as soon as something was saved after `cursor` (by any replica), or after `waitMs`,
    * or when `signal` aborts. Resolves in all three cases, and when the store closes; the caller lists again.

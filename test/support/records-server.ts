@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { consumerRoutes } from '../../src/http/consumers.js';
 import { feedRoutes } from '../../src/http/feed.js';
 import { reviewRoutes } from '../../src/http/reviews.js';
 import { acceptBodies, createServer } from '../../src/http/server.js';
@@ -27,6 +28,7 @@ export async function startRecordsServer(): Promise<RecordsServer> {
   await acceptBodies(server);
   feedRoutes(server, { store, closing: closing.signal });
   reviewRoutes(server, { store, ...options });
+  consumerRoutes(server, { store, ...options });
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
   return {
     url,
