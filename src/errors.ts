@@ -17,6 +17,8 @@ const TABLE = {
   PART_WRONG_KIND: [422, 'A part does not fit its modality'],
   NO_BRANCH: [422, 'No branch serves these modalities'],
   NOT_FOUND: [404, 'Not found'],
+  ACK_REFUSED: [409, 'The acknowledgement cannot be kept'],
+  REVIEW_REFUSED: [422, 'The review does not fit the inspection'],
   HEADERS_TOO_LARGE: [431, 'The headers are over the limit'],
   REQUEST_TIMEOUT: [408, 'The request took too long'],
   BODY_TOO_LARGE: [413, 'The body is over the limit'],

@@ -13,7 +13,8 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-const KEY_PREFIX = 'branchline:';
+/** In braces, so that a cluster keeps all of it in one slot: scripts there may touch no other. */
+const KEY_PREFIX = '{branchline}:';
 const CONNECT_TIMEOUT_MS = 5000;
 
 /** Throws an Error of one line where the folder is locked or cannot be written, or Redis does not answer. */

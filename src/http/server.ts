@@ -8,9 +8,11 @@ import type { Inspect } from '../inspect.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import type { ByteBudget } from './byte-budget.js';
+import { consumerRoutes } from './consumers.js';
 import { documentApi } from './documentation.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
 import { eventRoutes } from './events.js';
+import { feedRoutes } from './feed.js';
 import { healthRoutes, type Readiness } from './health.js';
 import { heatmapRoutes, type MapRenderer } from './heatmap.js';
 import { inspectionRoutes } from './inspections.js';
@@ -18,6 +20,7 @@ import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
 import type { BodyForm } from './read-capture.js';
+import { reviewRoutes } from './reviews.js';
 import { shuttingDown } from './waiting-client.js';
 import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
 
@@ -96,19 +99,19 @@ export async function mountRoutes(
   await documentApi(server);
   metricsRoutes(server, rooms);
   inspectionRoutes(server, { ...rooms, ...options });
+  feedRoutes(server, rooms);
+  reviewRoutes(server, { ...rooms, ...options });
+  consumerRoutes(server, { ...rooms, ...options });
   heatmapRoutes(server, rooms);
   eventRoutes(server, { ...rooms, ...options });
-  webhookRoutes(server, {
-    ...rooms,
-    reading: { bodyStallMs: options.bodyStallMs, onStall: rooms.metrics.bodyStalled },
-  });
+  webhookRoutes(server, { ...rooms, ...options });
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);
   await server.ready();
 }
 
 /** Says what a body is; `read-capture.ts` reads it, under the budget. */
-async function acceptBodies(server: FastifyInstance): Promise<void> {
+export async function acceptBodies(server: FastifyInstance): Promise<void> {
   await server.register(multipart);
   const accept = (type: string | RegExp, form: BodyForm) =>
     server.addContentTypeParser(type, (_request, _payload, done) => done(null, form));

@@ -10,7 +10,7 @@ import { assertPosition } from '../push/follow.js';
 import { type DeadLetter, type PushStore, readerOf, type Webhook, webhookId } from '../push/push-store.js';
 import type { Targets } from '../push/target.js';
 import type { ResultStore } from '../store/store.js';
-import { documentedJson, type JsonBodyReading, readJson } from './json-body.js';
+import { jsonBodyOf, readJsonBody } from './json-body.js';
 import { PROBLEM_TYPE, problem } from './problem.js';
 
 export interface WebhookRouteOptions {
@@ -21,7 +21,7 @@ export interface WebhookRouteOptions {
     /** A subscription was changed. */
     readonly changed: () => void;
   };
-  readonly reading: JsonBodyReading;
+  readonly bodyStallMs: number;
 }
 
 /** Each has a loop and a connection of its own. */
@@ -101,7 +101,7 @@ const replayOrder = z.strictObject({
 });
 
 export function webhookRoutes(instance: FastifyInstance, options: WebhookRouteOptions): void {
-  const { store: feed, reading } = options;
+  const { store: feed, bodyStallMs } = options;
   const { store, targets, changed } = options.webhooks;
   const server = instance.withTypeProvider<ZodTypeProvider>();
 
@@ -120,11 +120,11 @@ export function webhookRoutes(instance: FastifyInstance, options: WebhookRouteOp
         params,
         response: { 200: shownWebhook, 201: shownWebhook, '4xx': problems, '5xx': problems },
       },
-      config: { documentedBody: documentedJson(subscription) },
+      config: { documentedBody: jsonBodyOf(subscription) },
     },
     async (request, reply) => {
       const { id } = request.params;
-      const asked = await readJson(request, subscription, reading);
+      const asked = await readJsonBody(request, subscription, { bodyStallMs });
       await targets.assertAllowed(new URL(asked.url));
       const before = await store.webhook(id);
       if (before === undefined && (await store.webhooks()).length >= MAX_WEBHOOKS)
@@ -190,7 +190,7 @@ export function webhookRoutes(instance: FastifyInstance, options: WebhookRouteOp
 
 function deadLetterRoutes(
   instance: FastifyInstance,
-  { webhooks: { store, changed }, reading }: WebhookRouteOptions,
+  { webhooks: { store, changed }, bodyStallMs }: WebhookRouteOptions,
   known: (id: string) => Promise<Webhook>,
 ): void {
   const server = instance.withTypeProvider<ZodTypeProvider>();
@@ -228,10 +228,12 @@ function deadLetterRoutes(
         params,
         response: { 202: z.object({ replayed: z.int() }), '4xx': problems, '5xx': problems },
       },
-      config: { documentedBody: documentedJson(replayOrder) },
+      config: { documentedBody: jsonBodyOf(replayOrder) },
     },
     async (request, reply) => {
-      const { ids } = await readJson(request, replayOrder, reading);
+      // Without a body: all.
+      const { ids } =
+        request.body === undefined ? {} : await readJsonBody(request, replayOrder, { bodyStallMs });
       const webhook = await known(request.params.id);
       if (webhook.state === 'ENDED')
         throw new ServiceError('WEBHOOK_ENDED', {

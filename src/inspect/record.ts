@@ -23,6 +23,7 @@ export function record(findings: Findings): Inspection {
   const { manifest, sha256 } = assignment.bundle;
   return {
     inspectionId,
+    revision: 1,
     captureId: metadata.captureId ?? inspectionId,
     lineId: metadata.lineId ?? null,
     stationId: metadata.stationId ?? null,
@@ -42,6 +43,7 @@ export function record(findings: Findings): Inspection {
     timings: findings.timings,
     receivedAt: findings.receivedAt.toISOString(),
     completedAt: findings.completedAt.toISOString(),
+    reviews: [],
     stored: true,
   };
 }

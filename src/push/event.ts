@@ -18,21 +18,17 @@ export interface PushEvent {
   readonly inspection: Inspection;
 }
 
-/** Revised later: by a person, or by a modality that came late. */
-type Revisable = Inspection & {
-  readonly revision?: number;
-  readonly reviews?: readonly { readonly revision?: number }[];
-};
-
 export function eventOf(inspection: Inspection): PushEvent {
-  const { inspectionId, revision = 1, reviews = [] } = inspection as Revisable;
-  return { id: `${inspectionId}.${revision}`, type: typeOf(revision, reviews), inspection };
+  return { id: `${inspection.inspectionId}.${inspection.revision}`, type: typeOf(inspection), inspection };
 }
 
-function typeOf(revision: number, reviews: NonNullable<Revisable['reviews']>): EventType {
+/** A revised answer keeps the reviews of the one before: what came last names the event. */
+function typeOf({ revision, reviews, completedAt }: Inspection): EventType {
   if (revision === 1) return 'branchline.inspection.completed';
-  const isReview = reviews.length > 0 && (reviews.at(-1)?.revision ?? revision) === revision;
-  return isReview ? 'branchline.inspection.reviewed' : 'branchline.inspection.revised';
+  const reviewedAt = reviews.at(-1)?.at;
+  return reviewedAt !== undefined && reviewedAt >= completedAt
+    ? 'branchline.inspection.reviewed'
+    : 'branchline.inspection.revised';
 }
 
 /** CloudEvents 1.0, JSON format: for carriers without headers. */

@@ -145,9 +145,8 @@ class RedisPushStore implements PushStore {
     return `${this.#prefix}push:webhooks`;
   }
 
-  // In braces, so that a cluster keeps what one script touches in one place.
   #reader(reader: string): string {
-    return `${this.#prefix}push:{${reader}}`;
+    return `${this.#prefix}push:${reader}`;
   }
 
   #lease(reader: string): string {

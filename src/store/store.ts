@@ -1,5 +1,5 @@
 // What every result store must do; the lmdb and redis adapters both pass the same contract tests.
-import type { Inspection, Verdict } from '../inspection.js';
+import type { Inspection, Review, Verdict } from '../inspection.js';
 
 /** One anomaly map, row-major, 0…65535 for a score of 0…1 (compact, and exact enough to draw and to threshold). */
 export interface StoredMap {
@@ -23,28 +23,75 @@ export interface ListQuery {
   readonly verdict?: Verdict;
 }
 
+/** A page of all that is there. */
+export type PageQuery = Pick<ListQuery, 'after' | 'limit'>;
+
 export interface Page {
   readonly items: readonly Inspection[];
   /** Where to go on; always there, also on an empty page. */
   readonly nextCursor: string;
 }
 
+export interface Ack {
+  readonly inspectionId: string;
+  /** The one that was read; absent: whichever is the newest. */
+  readonly revision?: number | undefined;
+}
+
+/** SUPERSEDED: a newer revision than the one acked is in the feed, and is still to be read. */
+export type AckOutcome = 'ACKED' | 'ALREADY_ACKED' | 'SUPERSEDED' | 'UNKNOWN';
+
+export interface ConsumerStanding {
+  readonly name: string;
+  /** Everything up to it is acked: where to read on after a restart. */
+  readonly cursor: string;
+  /** Entries of the feed that are not acked; 0 exactly where there is none. */
+  readonly lag: number;
+  /** Entries acked beyond the cursor, behind one that is not. */
+  readonly ahead: number;
+  readonly updatedAt: string;
+}
+
 export interface ResultStore {
   /**
-   * Resolves once the record would survive a crash of this process.
-   * An inspectionId that is there already stays as it is, and is listed once.
+   * Resolves once the record would survive a crash of this process. By what is held of its inspectionId:
+   * nothing: stored, with an entry at the feed's tail;
+   * the same revision or a higher one: nothing happens, so that a save may be repeated;
+   * a lower revision: record and the artefacts given take its place, and its feed entry moves to the tail. The
+   * reviews held stay, whatever the record brings.
    */
   save(inspection: Inspection, artefacts: Artefacts): Promise<void>;
+  /**
+   * Appends `review`; the record's revision grows by one and its feed entry moves to the tail. Resolves to the record,
+   * unchanged where it has this very review, or the last one says the same. Throws ServiceError NOT_FOUND, and REVIEW_REFUSED where the decision
+   * contradicts the verdict.
+   */
+  review(inspectionId: string, review: Review): Promise<Inspection>;
   get(inspectionId: string): Promise<Inspection | undefined>;
   map(inspectionId: string, name: string): Promise<StoredMap | undefined>;
   thumbnail(inspectionId: string): Promise<Uint8Array | undefined>;
   /**
-   * Ascending by commit order. A filtered page may hold fewer than `limit`, even none, before the feed's end:
+   * Ascending by commit order; of each inspection only its newest revision is there. A filtered page may hold fewer than `limit`, even none, before the feed's end:
    * it looks at a bounded stretch and `nextCursor` goes on behind it. The end is reached when `nextCursor` stays.
    * Throws ServiceError BAD_CURSOR for a cursor it did not issue. All reads throw STORE_UNAVAILABLE where the
    * store is out of reach.
    */
   list(query: ListQuery): Promise<Page>;
+  /** Verdict REVIEW and no review yet, ascending as list() does; an index, not a scan. Throws as list(). */
+  openReviews(query: PageQuery): Promise<Page>;
+  /**
+   * Marks inspections as done for `consumer`, which is made by its first ack. The feed stays as it is for everybody.
+   * One outcome for each, in order. Throws ServiceError ACK_REFUSED, with nothing changed, where too many would have to
+   * be remembered.
+   */
+  ack(consumer: string, acks: readonly Ack[]): Promise<readonly AckOutcome[]>;
+  /** Marks all up to `cursor` as done; never moves back. Throws BAD_CURSOR, ACK_REFUSED. */
+  ackUpTo(consumer: string, cursor: string): Promise<AckOutcome>;
+  consumer(name: string): Promise<ConsumerStanding | undefined>;
+  /** By name. */
+  consumers(): Promise<readonly ConsumerStanding[]>;
+  /** false where there was none. */
+  forgetConsumer(name: string): Promise<boolean>;
   /**
    * Resolves as soon as something was saved after `cursor` (by any replica), or after `waitMs`,
    * or when `signal` aborts. Resolves in all three cases, and when the store closes; the caller lists again.

@@ -84,10 +84,18 @@ describe('events', () => {
   it('are named after the inspection and its revision', () => {
     const inspection = anInspection({ inspectionId: 'i' });
     expect(eventOf(inspection)).toMatchObject({ id: 'i.1', type: 'branchline.inspection.completed' });
-    const revised = { ...inspection, revision: 2, reviews: [] };
+    const revised = { ...inspection, revision: 2 };
     expect(eventOf(revised)).toMatchObject({ id: 'i.2', type: 'branchline.inspection.revised' });
-    const reviewed = { ...inspection, revision: 3, reviews: [{ decision: 'CONFIRMED' }] } as never;
+    const later = new Date(Date.parse(inspection.completedAt) + 1000).toISOString();
+    const reviews = [{ decision: 'CONFIRMED' as const, by: 'mara', note: null, at: later }];
+    const reviewed = { ...inspection, revision: 3, reviews };
     expect(eventOf(reviewed)).toMatchObject({ id: 'i.3', type: 'branchline.inspection.reviewed' });
+    const answeredAgain = {
+      ...reviewed,
+      revision: 4,
+      completedAt: new Date(Date.parse(later) + 1).toISOString(),
+    };
+    expect(eventOf(answeredAgain).type).toBe('branchline.inspection.revised');
   });
 
   it('are CloudEvents 1.0 where there are no headers', () => {

@@ -1,7 +1,8 @@
 // What every result store must do: the same tests for each adapter.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Inspection } from '../../src/inspection.js';
 import type { ListQuery, ResultStore } from '../../src/store/store.js';
-import { aMap, anInspection, NOTHING } from './samples.js';
+import { A_REVIEW, aMap, anInspection, NOTHING } from './samples.js';
 
 /** A place for one store; open() again after close() finds what was saved. */
 export interface StorePlace {
@@ -135,6 +136,279 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
       await store.save(anInspection({ inspectionId, captureId: 'first' }), NOTHING);
       await store.save(anInspection({ inspectionId, captureId: 'second' }), NOTHING);
       expect(await ids({ limit: 10 })).toEqual(['first']);
+    });
+
+    describe('revisions', () => {
+      const newest = async () =>
+        (await store.list({ limit: 100 })).items.map(({ captureId, revision }) => `${captureId}.${revision}`);
+
+      it('puts a higher revision in place of the record, at the end of the feed, and keeps its reviews', async () => {
+        const first = anInspection({ captureId: 'a', verdict: 'REVIEW' });
+        await store.save(first, { maps: { fused: aMap(1, 1), rgb: aMap(1, 1) } });
+        await saveMany(1, () => ({ captureId: 'b' }));
+        const { nextCursor } = await store.list({ limit: 2 });
+        const { reviews } = await store.review(first.inspectionId, A_REVIEW);
+        const revised = { ...first, verdict: 'NG' as const, revision: 3 };
+        await store.save(revised, { maps: { fused: aMap(2, 3) } });
+        expect(await newest()).toEqual(['b.1', 'a.3']);
+        expect(await store.get(first.inspectionId)).toEqual({ ...revised, reviews });
+        expect((await store.map(first.inspectionId, 'fused'))?.width).toBe(3);
+        expect(await ids({ limit: 10, verdict: 'REVIEW' })).toEqual([]);
+        expect(await ids({ limit: 10, after: nextCursor })).toEqual(['a']);
+      });
+
+      it.each([1, 2])('changes nothing for revision %i where 2 is held', async (revision) => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId, revision: 2, captureId: 'held' }), NOTHING);
+        await store.save(anInspection({ inspectionId, revision, captureId: 'late' }), NOTHING);
+        expect(await newest()).toEqual(['held.2']);
+      });
+
+      it('keeps the highest of revisions that race, once in the feed', async () => {
+        const { inspectionId } = anInspection();
+        const revisions = Array.from({ length: 20 }, (_, i) => ((i * 7) % 20) + 1);
+        await Promise.all(
+          revisions.map((revision) => store.save(anInspection({ inspectionId, revision }), NOTHING)),
+        );
+        expect(await newest()).toEqual(['capture-1.20']);
+      });
+
+      it('loses none of the reviews that race', async () => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId }), NOTHING);
+        const names = Array.from({ length: 20 }, (_, i) => `inspector-${i}`);
+        await Promise.all(names.map((by) => store.review(inspectionId, { ...A_REVIEW, by })));
+        const found = await store.get(inspectionId);
+        expect(found?.reviews.map(({ by }) => by).toSorted()).toEqual(names.toSorted());
+        expect(await newest()).toEqual(['capture-1.21']);
+        expect(found?.verdict).toBe('NG');
+      });
+
+      it('takes the very same review once', async () => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId }), NOTHING);
+        const reviewed = await store.review(inspectionId, A_REVIEW);
+        expect(await store.review(inspectionId, A_REVIEW)).toEqual(reviewed);
+        expect(reviewed.revision).toBe(2);
+      });
+
+      it.each([
+        ['OK', 'FALSE_CALL'],
+        ['NG', 'MISSED'],
+        ['REVIEW', 'MISSED'],
+        ['NOT_DECIDABLE', 'FALSE_CALL'],
+      ] as const)('refuses to call %s a %s, and leaves the record as it is', async (verdict, decision) => {
+        const inspection = anInspection({ verdict });
+        await store.save(inspection, NOTHING);
+        const reviewing = store.review(inspection.inspectionId, { ...A_REVIEW, decision });
+        await expect(reviewing).rejects.toMatchObject({ code: 'REVIEW_REFUSED', part: 'decision' });
+        expect(await store.get(inspection.inspectionId)).toEqual(inspection);
+      });
+
+      it('takes a hundred reviews of one inspection, no more', async () => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId }), NOTHING);
+        for (let i = 0; i < 100; i++) await store.review(inspectionId, { ...A_REVIEW, note: `${i}` });
+        await expect(store.review(inspectionId, A_REVIEW)).rejects.toMatchObject({ code: 'REVIEW_REFUSED' });
+      });
+
+      it('takes what the last review says already once, whenever it is said again', async () => {
+        const { inspectionId } = anInspection();
+        await store.save(anInspection({ inspectionId }), NOTHING);
+        await store.review(inspectionId, A_REVIEW);
+        const again = { ...A_REVIEW, at: '2025-01-01T06:00:09.000Z' };
+        expect((await store.review(inspectionId, again)).revision).toBe(2);
+        await store.review(inspectionId, { ...A_REVIEW, decision: 'REWORKED' });
+        expect((await store.review(inspectionId, again)).revision).toBe(4);
+      });
+
+      it.each(['no-such-id', '', '\u0000', 'x'.repeat(5000)])(
+        'knows no inspection of a name like %#',
+        async (id) => {
+          await expect(store.review(id, A_REVIEW)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        },
+      );
+
+      it('never lets a reader miss the newest revision, nor see one twice, while records are revised', async () => {
+        const inspections = Array.from({ length: 60 }, (_, i) => anInspection({ captureId: `c${i}` }));
+        const writing = Promise.all(
+          inspections.map(async (inspection, i) => {
+            await new Promise((resolve) => setTimeout(resolve, (i * 7) % 30));
+            await store.save(inspection, NOTHING);
+            if (i % 2 === 0) await store.save({ ...inspection, revision: 2 }, NOTHING);
+            if (i % 3 === 0) await store.review(inspection.inspectionId, A_REVIEW);
+          }),
+        );
+        const seen: string[] = [];
+        let after: string | undefined;
+        let done = false;
+        void writing.then(() => {
+          done = true;
+        });
+        for (let ended = false; !ended; ) {
+          ended = done; // what was written before this page is in it, or behind its cursor
+          const page = await store.list({ limit: 7, ...(after && { after }) });
+          seen.push(...page.items.map(({ captureId, revision }) => `${captureId}.${revision}`));
+          ended &&= page.items.length === 0;
+          after = page.nextCursor;
+          if (page.items.length === 0 && !ended) await store.waitForNext(after, 50, never());
+        }
+        await writing;
+        expect(new Set(seen).size).toBe(seen.length);
+        const last = inspections.map(
+          ({ captureId }, i) => `${captureId}.${1 + (i % 2 === 0 ? 1 : 0) + (i % 3 === 0 ? 1 : 0)}`,
+        );
+        expect(seen).toEqual(expect.arrayContaining(last));
+      });
+    });
+
+    describe('the queue of open reviews', () => {
+      const open = async (limit = 10, after?: string) =>
+        (await store.openReviews({ limit, ...(after && { after }) })).items.map(({ captureId }) => captureId);
+
+      it('holds what was judged REVIEW and nobody reviewed, in order', async () => {
+        const verdicts = ['REVIEW', 'OK', 'REVIEW', 'NG', 'NOT_DECIDABLE', 'REVIEW'] as const;
+        const saved = verdicts.map((verdict, i) => anInspection({ verdict, captureId: `c${i}` }));
+        for (const inspection of saved) await store.save(inspection, NOTHING);
+        expect(await open()).toEqual(['c0', 'c2', 'c5']);
+        await store.review(saved[2]?.inspectionId ?? '', A_REVIEW);
+        expect(await open()).toEqual(['c0', 'c5']);
+      });
+
+      it('follows the verdict of a revised answer, unless it was reviewed', async () => {
+        const [doubtful, good, seen] = [
+          anInspection({ verdict: 'REVIEW', captureId: 'doubtful' }),
+          anInspection({ verdict: 'OK', captureId: 'good' }),
+          anInspection({ verdict: 'OK', captureId: 'seen' }),
+        ];
+        for (const inspection of [doubtful, good, seen]) await store.save(inspection, NOTHING);
+        await store.review(seen.inspectionId, A_REVIEW);
+        await store.save({ ...doubtful, verdict: 'NG', revision: 2 }, NOTHING);
+        await store.save({ ...good, verdict: 'REVIEW', revision: 2 }, NOTHING);
+        await store.save({ ...seen, verdict: 'REVIEW', revision: 3 }, NOTHING);
+        expect(await open()).toEqual(['good']);
+      });
+
+      it('is read page by page', async () => {
+        await saveMany(3, (i) => ({ verdict: 'REVIEW', captureId: `c${i}` }));
+        const first = await store.openReviews({ limit: 2 });
+        expect(first.items.map(({ captureId }) => captureId)).toEqual(['c0', 'c1']);
+        const second = await store.openReviews({ limit: 2, after: first.nextCursor });
+        expect(second.items.map(({ captureId }) => captureId)).toEqual(['c2']);
+        const { nextCursor } = second;
+        expect(await store.openReviews({ limit: 2, after: nextCursor })).toEqual({ items: [], nextCursor });
+        await expect(store.openReviews({ limit: 1, after: 'x' })).rejects.toMatchObject({
+          code: 'BAD_CURSOR',
+        });
+      });
+    });
+
+    describe('consumers', () => {
+      let saved: Inspection[];
+      beforeEach(async () => {
+        saved = Array.from({ length: 5 }, (_, i) => anInspection({ captureId: `c${i}` }));
+        for (const inspection of saved) await store.save(inspection, NOTHING);
+      });
+
+      const idOf = (i: number) => saved[i]?.inspectionId ?? '';
+      const ack = (...indices: number[]) =>
+        store.ack(
+          'mes',
+          indices.map((i) => ({ inspectionId: idOf(i) })),
+        );
+      /** What a reader that goes on from the consumer's cursor reads first, and the two numbers. */
+      const standing = async () => {
+        const found = await store.consumer('mes');
+        const [next] = await ids({ limit: 1, ...(found && { after: found.cursor }) });
+        return { next, lag: found?.lag, ahead: found?.ahead };
+      };
+
+      it('stand behind the longest stretch that is acked, and remember what is acked beyond it', async () => {
+        expect(await ack(0, 2, 3)).toEqual(['ACKED', 'ACKED', 'ACKED']);
+        expect(await standing()).toEqual({ next: 'c1', lag: 2, ahead: 2 });
+        await ack(1);
+        expect(await standing()).toEqual({ next: 'c4', lag: 1, ahead: 0 });
+        await ack(4);
+        expect(await standing()).toEqual({ next: undefined, lag: 0, ahead: 0 });
+      });
+
+      it('hear of each id what became of it', async () => {
+        await ack(0, 2);
+        const acks = [{ inspectionId: 'none' }, ...[0, 1, 2, 1].map((i) => ({ inspectionId: idOf(i) }))];
+        const outcomes = await store.ack('mes', acks);
+        expect(outcomes).toEqual(['UNKNOWN', 'ALREADY_ACKED', 'ACKED', 'ALREADY_ACKED', 'ALREADY_ACKED']);
+        expect(await standing()).toEqual({ next: 'c3', lag: 2, ahead: 0 });
+      });
+
+      it('owe a record again that got a new revision after its ack', async () => {
+        await ack(0, 1, 2, 3, 4);
+        await store.review(idOf(1), A_REVIEW);
+        expect(await standing()).toEqual({ next: 'c1', lag: 1, ahead: 0 });
+        expect(await ack(1)).toEqual(['ACKED']);
+        expect(await standing()).toEqual({ next: undefined, lag: 0, ahead: 0 });
+      });
+
+      it('do not ack a revision they have not read', async () => {
+        await store.review(idOf(0), A_REVIEW);
+        const inspectionId = idOf(0);
+        expect(await store.ack('mes', [{ inspectionId, revision: 1 }])).toEqual(['SUPERSEDED']);
+        expect(await store.ack('mes', [{ inspectionId, revision: 3 }])).toEqual(['UNKNOWN']);
+        expect(await store.consumer('mes')).toBeUndefined();
+        expect(await store.ack('mes', [{ inspectionId, revision: 2 }])).toEqual(['ACKED']);
+        expect(await standing()).toEqual({ next: 'c1', lag: 4, ahead: 1 });
+      });
+
+      it('step over a gap whose record has moved on, and forget acks of what has', async () => {
+        await ack(0, 2, 4);
+        for (const i of [1, 4]) await store.review(idOf(i), A_REVIEW); // now: 0 2 3 1' 4'
+        expect(await standing()).toEqual({ next: 'c3', lag: 3, ahead: 0 });
+      });
+
+      it('ack up to a cursor, and never go back', async () => {
+        await ack(3);
+        const { nextCursor } = await store.list({ limit: 3 });
+        expect(await store.ackUpTo('mes', nextCursor)).toBe('ACKED');
+        expect(await standing()).toEqual({ next: 'c4', lag: 1, ahead: 0 });
+        expect(await store.ackUpTo('mes', nextCursor)).toBe('ALREADY_ACKED');
+        expect(await standing()).toEqual({ next: 'c4', lag: 1, ahead: 0 });
+        await expect(store.ackUpTo('mes', 'x')).rejects.toMatchObject({ code: 'BAD_CURSOR', part: 'cursor' });
+      });
+
+      it('begin at the first record, also where that is what they ack', async () => {
+        const { nextCursor } = await store.list({ limit: 1, lineId: 'none' });
+        await store.close();
+        store = await place.open();
+        expect(await store.ackUpTo('mes', nextCursor)).toBe('ACKED');
+        expect((await standing()).lag).toBe(0);
+        expect(await store.ack('other', [{ inspectionId: 'none' }])).toEqual(['UNKNOWN']);
+        expect((await store.consumers()).map(({ name }) => name)).toEqual(['mes']);
+      });
+
+      it('lose no ack of many that race', async () => {
+        await saveMany(45, () => ({}));
+        const { items } = await store.list({ limit: 100 });
+        const acks = items.map(({ inspectionId }) => store.ack('mes', [{ inspectionId }]));
+        expect(new Set((await Promise.all(acks)).flat())).toEqual(new Set(['ACKED']));
+        expect(await store.consumer('mes')).toMatchObject({ lag: 0, ahead: 0 });
+      });
+
+      it('keep their place over close and reopen', async () => {
+        await ack(0, 2);
+        const before = await store.consumer('mes');
+        await store.close();
+        store = await place.open();
+        expect(await store.consumer('mes')).toEqual(before);
+      });
+
+      it('are 64 at most, and are forgotten on request', async () => {
+        for (let i = 0; i < 64; i++) await store.ack(`mes-${i}`, [{ inspectionId: idOf(0) }]);
+        await expect(ack(0)).rejects.toMatchObject({ code: 'ACK_REFUSED', part: 'name' });
+        expect(await store.ack('mes-7', [{ inspectionId: idOf(1) }])).toEqual(['ACKED']);
+        expect(await store.forgetConsumer('mes-7')).toBe(true);
+        expect(await store.forgetConsumer('mes-7')).toBe(false);
+        expect(await ack(0)).toEqual(['ACKED']);
+        expect(await store.consumers()).toHaveLength(64);
+      });
     });
 
     it('shows each of 200 concurrent saves exactly once to a reader that races them', async () => {
