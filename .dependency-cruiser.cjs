@@ -73,6 +73,7 @@ module.exports = {
       '^dist/src/store/redis\\.js$',
       '^dist/src/app/storage\\.js$',
     ]),
+    sole('mqtt-publishes', 'node_modules/mqtt/', ['^dist/src/push/mqtt\\.js$']),
     sole('metrics-count', 'node_modules/prom-client/', ['^dist/src/metrics/']),
   ],
   options: { doNotFollow: { path: 'node_modules' }, moduleSystems: ['es6'] },
