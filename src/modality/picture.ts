@@ -40,7 +40,7 @@ export interface Picture {
   readonly dtype: 'uint8' | 'uint16' | 'float32';
   /** What its pixels hold while they are read: the decoder's own, and those it hands over. */
   readonly decodingBytes: number;
-  /** Decodes the pixels, row-major [h, w, c]. Their memory may be sharp's: it cannot be transferred to a worker. */
+  /** Decodes the pixels, row-major [h, w, c]. Their memory may be the decoder's. */
   read(): Promise<PixelArray>;
 }
 
