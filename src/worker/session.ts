@@ -170,6 +170,9 @@ function sessionOptions(provider: string, intraOpThreads: number): InferenceSess
     executionProviders: [provider],
     intraOpNumThreads: intraOpThreads,
     interOpNumThreads: 1,
+    // What a run allocated they would keep for the next of its size: as fast without, at half the memory, measured.
+    enableCpuMemArena: false,
+    enableMemPattern: false,
     // A spinning pool keeps its core busy between captures: without it 40 % less idle CPU, measured.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
