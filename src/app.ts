@@ -85,7 +85,7 @@ async function openRooms(
 
   const budget = openBudget(config, models.bundles, metrics);
 
-  const storage = await openStorage(config, log);
+  const storage = await openStorage(config, log, metrics);
   closers.push(() => storage.close());
 
   const inference = await openInference(config, models.bundles, metrics, log);
