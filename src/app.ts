@@ -86,7 +86,7 @@ async function openRooms(
 
   const budget = openBudget(config, models.bundles, metrics);
 
-  const storage = await openStorage(config, log);
+  const storage = await openStorage(config, log, metrics);
   closers.push(() => storage.close());
 
   const push = openPush(config, storage, metrics, log);

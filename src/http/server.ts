@@ -16,6 +16,7 @@ import { feedRoutes } from './feed.js';
 import { healthRoutes, type Readiness } from './health.js';
 import { heatmapRoutes, type MapRenderer } from './heatmap.js';
 import { inspectionRoutes } from './inspections.js';
+import { lineRoutes } from './lines.js';
 import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
@@ -102,6 +103,7 @@ export async function mountRoutes(
   feedRoutes(server, rooms);
   reviewRoutes(server, { ...rooms, ...options });
   consumerRoutes(server, { ...rooms, ...options });
+  lineRoutes(server, { ...rooms, ...options });
   heatmapRoutes(server, rooms);
   eventRoutes(server, { ...rooms, ...options });
   webhookRoutes(server, { ...rooms, ...options });

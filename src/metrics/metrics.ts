@@ -25,6 +25,8 @@ export interface Metrics {
   inspected(inspection: Inspection): void;
   saved(seconds: number): void;
   storeFailed(): void;
+  spooled(records: number, bytes: number): void;
+  spoolDropped(): void;
   queueDepth(depth: number): void;
   inFlight(change: 1 | -1): void;
   inFlightBytes(bytes: number): void;
@@ -87,7 +89,22 @@ export function createMetrics(): Metrics {
   });
   const storeErrors = new Counter({
     name: 'branchline_store_errors_total',
-    help: 'Inspections answered but not stored.',
+    help: 'Inspections answered as not stored; those that wait in the spool are stored later.',
+    registers,
+  });
+  const spoolRecords = new Gauge({
+    name: 'branchline_spool_records',
+    help: 'Inspections that wait on this disk for a store that is away.',
+    registers,
+  });
+  const spoolBytes = new Gauge({
+    name: 'branchline_spool_bytes',
+    help: 'Bytes of the inspections in the spool (limit: SPOOL_LIMIT_BYTES).',
+    registers,
+  });
+  const spoolDropped = new Counter({
+    name: 'branchline_spool_dropped_total',
+    help: 'Inspections lost: the store was away and the spool full or failing.',
     registers,
   });
   const depth = new Gauge({
@@ -201,6 +218,11 @@ export function createMetrics(): Metrics {
     },
     saved: (seconds) => stageSeconds.observe({ stage: 'save' satisfies Stage }, seconds),
     storeFailed: () => storeErrors.inc(),
+    spooled(records, bytes) {
+      spoolRecords.set(records);
+      spoolBytes.set(bytes);
+    },
+    spoolDropped: () => spoolDropped.inc(),
     queueDepth: (value) => depth.set(value),
     inFlight: (change) => inFlight.inc(change),
     inFlightBytes: (bytes) => inFlightBytes.set(bytes),

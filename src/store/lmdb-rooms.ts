@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Verdict } from '../inspection.js';
+import type { Attempt } from './line-counts.js';
 import { assertNotLocked, LockedError } from './path-lock.js';
 
 /** Of the tables below: a folder written with others is refused, not misread. */
@@ -10,8 +11,8 @@ const FORMAT = '2';
 
 export type FeedValue = [inspectionId: string, lineId: string | null, verdict: Verdict];
 
-/** Where an inspection stands in the feed, by its id. */
-export type Place = [sequence: number, revision: number];
+/** Where an inspection stands in the feed, and how it was counted, by its id. */
+export type Place = [sequence: number, revision: number, resets: number, attempt: Attempt];
 
 export interface LmdbRooms {
   readonly root: RootDatabase;
@@ -23,6 +24,12 @@ export interface LmdbRooms {
   /** sequence → inspectionId, of those that need a review. */
   readonly open: Database<string, number>;
   readonly consumers: Database<string, string>;
+  /** lineId → counters. */
+  readonly lines: Database<string, string>;
+  /** [lineId, how many] → change-over. */
+  readonly resets: Database<string, [string, number]>;
+  /** [lineId, partId] → its first inspection. */
+  readonly parts: Database<string, [string, string]>;
   readonly inspections: Database<string, string>;
   /** [inspectionId, name] → encoded map. */
   readonly maps: Database<Buffer, [string, string]>;
@@ -55,6 +62,9 @@ export function openRooms(root: RootDatabase): LmdbRooms {
     places: root.openDB({ name: 'places', encoding: 'ordered-binary' }),
     open: root.openDB({ name: 'open', encoding: 'string' }),
     consumers: root.openDB({ name: 'consumers', encoding: 'string' }),
+    lines: root.openDB({ name: 'lines', encoding: 'string' }),
+    resets: root.openDB({ name: 'resets', encoding: 'string' }),
+    parts: root.openDB({ name: 'parts', encoding: 'string' }),
     inspections: root.openDB({ name: 'inspections', encoding: 'string' }),
     maps: root.openDB({ name: 'maps', encoding: 'binary' }),
     thumbnails: root.openDB({ name: 'thumbnails', encoding: 'binary' }),

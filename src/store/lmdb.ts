@@ -8,7 +8,9 @@ import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
 import { entriesToRead, type FeedEntry, pickPage } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
 import { GroupCommit } from './group-commit.js';
+import { noLine } from './line-counts.js';
 import { ackIds, ackUpTo, consumerNames, standing } from './lmdb-consumers.js';
+import { allLines, count, lineOf, resetLine, resetsOf } from './lmdb-lines.js';
 import { identity, type LmdbRooms, notOpened, openFolder, openRooms } from './lmdb-rooms.js';
 import { releaseLock, takeLock } from './path-lock.js';
 import { needsReview, noInspection, replacement, withReview } from './revise.js';
@@ -16,10 +18,13 @@ import type {
   Ack,
   AckOutcome,
   Artefacts,
+  Changeover,
   ConsumerStanding,
+  Line,
   ListQuery,
   Page,
   PageQuery,
+  Reset,
   ResultStore,
   StoredMap,
 } from './store.js';
@@ -83,7 +88,7 @@ class LmdbStore implements ResultStore {
       const { inspectionId } = inspection;
       const held = this.#rooms.places.doesExist(inspectionId) ? this.#listed(inspectionId) : undefined;
       const next = replacement(held, inspection);
-      if (next !== undefined) this.#put(next, { maps, thumbnail: artefacts.thumbnail });
+      if (next !== undefined) this.#put(held, next, { maps, thumbnail: artefacts.thumbnail });
     });
   }
 
@@ -94,7 +99,7 @@ class LmdbStore implements ResultStore {
       if (!known) throw noInspection(inspectionId);
       const held = this.#listed(inspectionId);
       const next = withReview(held, review);
-      if (next !== undefined) this.#put(next, { maps: [] });
+      if (next !== undefined) this.#put(held, next, { maps: [] });
       return next ?? held;
     });
   }
@@ -169,6 +174,30 @@ class LmdbStore implements ResultStore {
     });
   }
 
+  async lines(): Promise<readonly Line[]> {
+    this.#assertOpen();
+    return allLines(this.#rooms);
+  }
+
+  async line(lineId: string): Promise<Line | undefined> {
+    this.#assertOpen();
+    return lineOf(this.#rooms, lineId);
+  }
+
+  async resets(lineId: string): Promise<readonly Changeover[]> {
+    this.#assertOpen();
+    return resetsOf(this.#rooms, lineId);
+  }
+
+  async resetLine(lineId: string, reset: Reset): Promise<Changeover> {
+    this.#assertOpen();
+    return this.#write(() => {
+      const event = resetLine(this.#rooms, lineId, reset);
+      if (event === undefined) throw noLine(lineId);
+      return event;
+    });
+  }
+
   async waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void> {
     this.#assertOpen();
     const after = decodeCursor(this.#feed(), cursor);
@@ -228,20 +257,26 @@ class LmdbStore implements ResultStore {
   }
 
   /** Within a transaction. The entry of the revision before goes: of each inspection the feed has the newest. */
-  #put(inspection: Inspection, { maps: encoded, thumbnail }: EncodedArtefacts): void {
+  #put(
+    held: Inspection | undefined,
+    inspection: Inspection,
+    { maps: encoded, thumbnail }: EncodedArtefacts,
+  ): void {
     const { feed, open, places, inspections, maps, thumbnails } = this.#rooms;
     const { inspectionId: id, revision, lineId, verdict } = inspection;
-    const [superseded] = places.get(id) ?? [];
-    if (superseded !== undefined) {
+    const place = places.get(id);
+    if (place !== undefined) {
+      const [superseded] = place;
       feed.remove(superseded);
       open.remove(superseded);
     }
+    const counted = count(this.#rooms, held, inspection, place, new Date().toISOString());
     this.#assigned += 1;
     inspections.put(id, encodeInspection(inspection));
     for (const { name, bytes } of encoded) maps.put([id, name], bytes);
     if (thumbnail !== undefined) thumbnails.put(id, Buffer.from(thumbnail));
     feed.put(this.#assigned, [id, lineId, verdict]);
-    places.put(id, [this.#assigned, revision]);
+    places.put(id, [this.#assigned, revision, ...counted]);
     if (needsReview(inspection)) open.put(this.#assigned, id);
   }
 

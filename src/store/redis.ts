@@ -8,17 +8,22 @@ import { describeStanding } from './consumer-position.js';
 import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
 import { entriesToRead } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
+import { type Attempt, countsOf, MAX_LINES, noLine, plus } from './line-counts.js';
 import { RedisConsumers } from './redis-consumers.js';
+import { RedisLines } from './redis-lines.js';
 import { LIST, PUT } from './redis-scripts.js';
 import { needsReview, noInspection, replacement, withReview } from './revise.js';
 import type {
   Ack,
   AckOutcome,
   Artefacts,
+  Changeover,
   ConsumerStanding,
+  Line,
   ListQuery,
   Page,
   PageQuery,
+  Reset,
   ResultStore,
   StoredMap,
 } from './store.js';
@@ -28,6 +33,14 @@ const POLL_MS = 50;
 
 /** Replicas that change one record at the same instant: more would be a fault. */
 const MAX_ATTEMPTS = 50;
+
+/** A part that comes back later is taken for a new one: its key must end some day. */
+const PART_MEMORY_SECONDS = 30 * 24 * 3600;
+
+interface Held {
+  readonly inspection: Inspection;
+  readonly attempt: Attempt;
+}
 
 /** A line without a name: identifiers hold no control characters. */
 const NO_LINE = '\u0000';
@@ -47,6 +60,7 @@ class RedisStore implements ResultStore {
   readonly #redis: Redis;
   readonly #prefix: string;
   readonly #consumers: RedisConsumers;
+  readonly #lines: RedisLines;
   readonly #waiters = new FeedWaiters();
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
@@ -54,6 +68,7 @@ class RedisStore implements ResultStore {
   constructor(redis: Redis, prefix: string) {
     this.#redis = redis;
     this.#prefix = prefix;
+    this.#lines = new RedisLines(redis, (name) => this.#key(name));
     this.#consumers = new RedisConsumers(redis, (name) => this.#key(name));
   }
 
@@ -63,7 +78,7 @@ class RedisStore implements ResultStore {
     for (const { name, bytes } of await encodeMaps(artefacts.maps)) fields.push(`map:${name}`, bytes);
     if (artefacts.thumbnail !== undefined) fields.push('thumbnail', Buffer.from(artefacts.thumbnail));
     // Nearly always the first of its id: looked up only where it is not.
-    if (await this.#put(0, inspection, fields)) return;
+    if (await this.#put(undefined, inspection, fields)) return;
     await this.#change(inspection.inspectionId, fields, (held) => replacement(held, inspection));
   }
 
@@ -132,6 +147,28 @@ class RedisStore implements ResultStore {
   async forgetConsumer(name: string): Promise<boolean> {
     this.#assertOpen();
     return answered(this.#consumers.forget(name));
+  }
+
+  async lines(): Promise<readonly Line[]> {
+    this.#assertOpen();
+    return answered(this.#lines.all());
+  }
+
+  async line(lineId: string): Promise<Line | undefined> {
+    this.#assertOpen();
+    return answered(this.#lines.line(lineId));
+  }
+
+  async resets(lineId: string): Promise<readonly Changeover[]> {
+    this.#assertOpen();
+    return answered(this.#lines.resets(lineId));
+  }
+
+  async resetLine(lineId: string, reset: Reset): Promise<Changeover> {
+    this.#assertOpen();
+    const event = await answered(this.#lines.reset(lineId, reset));
+    if (event === undefined) throw noLine(lineId);
+    return event;
   }
 
   async waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void> {
@@ -217,30 +254,51 @@ class RedisStore implements ResultStore {
     change: (held: Inspection | undefined) => Inspection | undefined,
   ): Promise<Inspection> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const held = await this.get(inspectionId);
-      const next = change(held);
-      if (next === undefined) return held as Inspection;
-      if (await this.#put(held?.revision ?? 0, next, fields)) return next;
+      const held = await this.#held(inspectionId);
+      const next = change(held?.inspection);
+      if (next === undefined) return held?.inspection as Inspection;
+      if (await this.#put(held, next, fields)) return next;
     }
     throw new Error(`Inspection ${inspectionId} was changed by others ${MAX_ATTEMPTS} times in a row.`);
   }
 
-  /** false where not `expected` but another revision is there. */
+  async #held(inspectionId: string): Promise<Held | undefined> {
+    const [record, attempt] = await this.#redis.hmget(this.#inspectionKey(inspectionId), 'record', 'attempt');
+    if (typeof record !== 'string') return undefined;
+    return { inspection: decodeInspection(record), attempt: attempt as Attempt };
+  }
+
+  /** false where not `held` but another revision is there. */
   async #put(
-    expected: number,
+    held: Held | undefined,
     inspection: Inspection,
     fields: readonly (string | Buffer)[],
   ): Promise<boolean> {
-    const { inspectionId, revision, lineId, verdict } = inspection;
+    const { inspectionId, revision, lineId, verdict, partId } = inspection;
     const keys = [
-      this.#key('sequence'),
-      this.#key('feed'),
-      this.#inspectionKey(inspectionId),
-      this.#key('open'),
+      ...['sequence', 'feed', `inspection:${inspectionId}`, 'open', 'lines', `line:${lineId ?? ''}`],
+      `part:${lineId ?? ''}\u0000${partId ?? ''}`,
+    ].map((name) => this.#key(name));
+    const changes = changedCounts(held, inspection);
+    const values = [
+      ...[
+        inspectionId,
+        held?.inspection.revision ?? 0,
+        needsReview(inspection) ? 1 : 0,
+        new Date().toISOString(),
+      ],
+      ...[
+        MAX_LINES,
+        PART_MEMORY_SECONDS,
+        verdict === 'OK' ? 1 : 0,
+        changes.length,
+        lineId ?? '',
+        partId === null ? 0 : 1,
+      ],
+      ...changes.flat(),
+      ...['revision', revision, 'line', lineId ?? NO_LINE, 'verdict', verdict],
+      ...['record', encodeInspection(inspection), ...fields],
     ];
-    const head = ['revision', revision, 'line', lineId ?? NO_LINE, 'verdict', verdict];
-    const record = ['record', encodeInspection(inspection)];
-    const values = [inspectionId, expected, needsReview(inspection) ? 1 : 0, ...head, ...record, ...fields];
     return (await this.#redis.eval(PUT, keys.length, ...keys, ...values)) !== 0;
   }
 
@@ -255,6 +313,13 @@ class RedisStore implements ResultStore {
   #assertOpen(): void {
     if (this.#closed) throw new Error('The result store is closed.');
   }
+}
+
+/** What the line's counters change by; of a new record, PUT itself adds what depends on its part. */
+function changedCounts(held: Held | undefined, next: Inspection): [string, number][] {
+  const now = countsOf(next, held?.attempt ?? 'NONE');
+  const change = held === undefined ? now : plus(now, countsOf(held.inspection, held.attempt), -1);
+  return Object.entries(change).filter(([, by]) => by !== 0);
 }
 
 /** Readers are told to come again: it is not their request that is at fault, nor this service. */

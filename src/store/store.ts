@@ -52,6 +52,58 @@ export interface ConsumerStanding {
   readonly updatedAt: string;
 }
 
+/** Since the line's last change-over. */
+export interface LineCounts {
+  readonly inspected: number;
+  readonly OK: number;
+  readonly REVIEW: number;
+  readonly NG: number;
+  readonly NOT_DECIDABLE: number;
+  /** REVIEW or NG, and a person said the part is good. */
+  readonly falseCalls: number;
+  /** REVIEW or NG, and a person said so too, or repaired the part. */
+  readonly confirmedCalls: number;
+  /** OK, and a person said the part is bad. */
+  readonly misses: number;
+  /** OK, and a person said so too. */
+  readonly confirmedGood: number;
+  readonly reworked: number;
+  /** Part ids seen on this line for the first time. */
+  readonly parts: number;
+  /** Of those, how many were OK at that first time. */
+  readonly firstPassOk: number;
+  /** Inspections of a part that had been here before. */
+  readonly repeats: number;
+}
+
+export interface LineRatios {
+  /** falseCalls of all calls a person has judged. */
+  readonly falseCallRatio: number | null;
+  /** misses of all parts a person has found bad. */
+  readonly missRatio: number | null;
+  /** firstPassOk of parts. */
+  readonly firstPassYield: number | null;
+}
+
+export interface Line {
+  readonly lineId: string;
+  /** The first inspection, or the last change-over. */
+  readonly since: string;
+  readonly counts: LineCounts;
+}
+
+export interface Reset {
+  readonly by: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** A reset as it is recorded: with the counters as they were before it, and since when. */
+export interface Changeover extends Reset {
+  readonly since: string;
+  readonly counts: LineCounts;
+}
+
 export interface ResultStore {
   /**
    * Resolves once the record would survive a crash of this process. By what is held of its inspectionId:
@@ -92,6 +144,19 @@ export interface ResultStore {
   consumers(): Promise<readonly ConsumerStanding[]>;
   /** false where there was none. */
   forgetConsumer(name: string): Promise<boolean>;
+  /**
+   * Counters of every line, by name; kept with each save and review, in the same step. An inspection without a line is
+   * counted nowhere, nor is one of a line beyond the first thousand.
+   */
+  lines(): Promise<readonly Line[]>;
+  line(lineId: string): Promise<Line | undefined>;
+  /** The last hundred change-overs of a line, the newest first. */
+  resets(lineId: string): Promise<readonly Changeover[]>;
+  /**
+   * A change-over: counters begin again at 0. Revisions and reviews of what was counted before change them no more.
+   * Throws ServiceError NOT_FOUND.
+   */
+  resetLine(lineId: string, reset: Reset): Promise<Changeover>;
   /**
    * Resolves as soon as something was saved after `cursor` (by any replica), or after `waitMs`,
    * or when `signal` aborts. Resolves in all three cases, and when the store closes; the caller lists again.

@@ -35,6 +35,8 @@ describe('metrics', () => {
   it('shows the queue, the batches, the stuck workers and every refusal by its code', async () => {
     const metrics = createMetrics();
     metrics.oldestWait(1.5);
+    metrics.spooled(2, 7000);
+    metrics.spoolDropped();
     metrics.batchStarted(3);
     metrics.refused('OVERLOADED');
     metrics.refused('OVERLOADED');
@@ -42,6 +44,9 @@ describe('metrics', () => {
     metrics.workers(1, 2, 1);
     const text = await metrics.scrape();
     expect(text).toContain('branchline_queue_oldest_wait_seconds 1.5');
+    expect(text).toContain('branchline_spool_records 2');
+    expect(text).toContain('branchline_spool_bytes 7000');
+    expect(text).toContain('branchline_spool_dropped_total 1');
     expect(text).toContain('branchline_batch_size_bucket{le="2"} 0');
     expect(text).toContain('branchline_batch_size_bucket{le="4"} 1');
     expect(text).toContain('branchline_refusals_total{code="OVERLOADED"} 2');

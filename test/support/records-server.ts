@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { consumerRoutes } from '../../src/http/consumers.js';
 import { feedRoutes } from '../../src/http/feed.js';
+import { lineRoutes } from '../../src/http/lines.js';
 import { reviewRoutes } from '../../src/http/reviews.js';
 import { acceptBodies, createServer } from '../../src/http/server.js';
 import { openLmdbStore } from '../../src/store/lmdb.js';
@@ -35,6 +36,7 @@ export async function startRecordsServer(): Promise<RecordsServer> {
   feedRoutes(server, { store, closing: closing.signal });
   reviewRoutes(server, { store, ...options });
   consumerRoutes(server, { store, ...options });
+  lineRoutes(server, { store, ...options });
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
   return {
     url,
