@@ -8,6 +8,8 @@ import type { Log } from './inference.js';
 
 export interface Storage {
   readonly store: ResultStore;
+  /** The connection to it, where it is shared. */
+  readonly redis: Redis | undefined;
   close(): Promise<void>;
 }
 
@@ -19,7 +21,7 @@ const CONNECT_TIMEOUT_MS = 5000;
 export async function openStorage(config: Config, log: Log): Promise<Storage> {
   if (config.redisUrl !== undefined) return openRedis(config.redisUrl, config.storeTimeoutMs, log);
   const store = await openLmdbStore({ path: config.storePath });
-  return { store, close: () => store.close() };
+  return { store, redis: undefined, close: () => store.close() };
 }
 
 async function openRedis(url: string, timeoutMs: number, log: Log): Promise<Storage> {
@@ -50,6 +52,7 @@ async function openRedis(url: string, timeoutMs: number, log: Log): Promise<Stor
   const store = createRedisStore({ redis, keyPrefix: KEY_PREFIX });
   return {
     store,
+    redis,
     close: async () => {
       await store.close();
       redis.disconnect();

@@ -389,6 +389,10 @@ describe('the pages around it', () => {
     expect(Object.keys(body.paths).sort()).toEqual([
       '/health/live',
       '/health/ready',
+      '/v1/captures/{captureId}',
+      '/v1/captures/{captureId}/metadata',
+      '/v1/captures/{captureId}/modalities/{name}',
+      '/v1/captures/{captureId}:complete',
       '/v1/inspections',
       '/v1/inspections/{id}',
       '/v1/inspections/{id}/heatmap',
