@@ -23,6 +23,8 @@ export interface Push {
   close(): Promise<void>;
 }
 
+/** In braces, so that a cluster keeps all of it in one slot. */
+const KEY_PREFIX = '{branchline-push}:';
 const MS_AN_HOUR = 3_600_000;
 /** The same fault, again and again, is one line so often. */
 const REPEAT_LOG_MS = 60_000;
@@ -32,7 +34,7 @@ export function openPush(config: Config, storage: Storage, metrics: Metrics, log
   const store =
     storage.redis === undefined
       ? openLmdbPushStore({ path: join(config.storePath, 'push') })
-      : createRedisPushStore(storage.redis);
+      : createRedisPushStore({ redis: storage.redis, keyPrefix: KEY_PREFIX });
   const feed = storage.store;
   const clock = systemClock;
   const targets = new Targets({ allow: config.webhookAllow, allowPrivate: config.webhookAllowPrivate });

@@ -46,6 +46,12 @@ export interface Metrics {
   mqttConnected(connected: boolean): void;
   /** Clients of /v1/events. */
   eventReaders(count: number): void;
+  /** A capture that was sent again got the first answer. */
+  captureReplayed(): void;
+  /** A capture that nobody waits for was given up, by the problem's code. */
+  captureSetAside(code: string): void;
+  intakeFailed(): void;
+  intakeHeld(usage: { readonly captures: number; readonly bytes: number }): void;
 }
 
 export type PushChannel = 'webhook' | 'mqtt';
@@ -203,6 +209,32 @@ export function createMetrics(): Metrics {
     help: 'Clients connected to /v1/events.',
     registers,
   });
+  const replayed = new Counter({
+    name: 'branchline_captures_replayed_total',
+    help: 'Captures sent again and answered with their first answer.',
+    registers,
+  });
+  const setAside = new Counter({
+    name: 'branchline_captures_set_aside_total',
+    help: 'Captures accepted and then given up, by the reason.',
+    labelNames: ['code'],
+    registers,
+  });
+  const intakeErrors = new Counter({
+    name: 'branchline_intake_errors_total',
+    help: 'Failures of the intake store: meanwhile captures are judged without looking for twins at other replicas.',
+    registers,
+  });
+  const intakeCaptures = new Gauge({
+    name: 'branchline_intake_captures',
+    help: 'Captures accepted or open: waiting for a run, for pieces, or for a late one.',
+    registers,
+  });
+  const intakeBytes = new Gauge({
+    name: 'branchline_intake_bytes',
+    help: 'Bytes that they hold in the intake store.',
+    registers,
+  });
   return {
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
@@ -246,6 +278,13 @@ export function createMetrics(): Metrics {
     },
     mqttConnected: (connected) => mqttConnected.set(connected ? 1 : 0),
     eventReaders: (count) => eventReaders.set(count),
+    captureReplayed: () => replayed.inc(),
+    captureSetAside: (code) => setAside.inc({ code }),
+    intakeFailed: () => intakeErrors.inc(),
+    intakeHeld({ captures, bytes }) {
+      intakeCaptures.set(captures);
+      intakeBytes.set(bytes);
+    },
     modelLoaded: ({ name, version, sha256, provider }) =>
       modelInfo.set({ name, version: String(version), sha256, provider }, 1),
   };

@@ -142,11 +142,11 @@ class RedisPushStore implements PushStore {
   async close(): Promise<void> {}
 
   #index(): string {
-    return `${this.#prefix}push:webhooks`;
+    return `${this.#prefix}webhooks`;
   }
 
   #reader(reader: string): string {
-    return `${this.#prefix}push:${reader}`;
+    return `${this.#prefix}${reader}`;
   }
 
   #lease(reader: string): string {

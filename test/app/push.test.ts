@@ -84,11 +84,11 @@ describe('push', () => {
       await startService({ ...ALLOW, REDIS_URL: redis.url }),
     ];
     const [one, two] = services.map(({ url }) => url) as [string, string];
-    await putWebhook(two, receiver.port);
+    await putWebhook(one, receiver.port);
     const judged: string[] = [];
     for (const url of [one, two, one, two]) judged.push(`${(await inspect(url, parts)).inspectionId}.1`);
     await receiver.until(4);
-    // Whichever of them works: after one has left, the other goes on.
+    // The replica that it was put at is gone, and the other goes on.
     await services[0]?.close();
     closers.push(async () => services[1]?.close());
     judged.push(`${(await inspect(two, parts)).inspectionId}.1`);
