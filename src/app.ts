@@ -7,10 +7,12 @@ import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
+import { openSecurity, readTls } from './app/security.js';
 import { openStorage } from './app/storage.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
 import { ModelRegistry } from './bundle/registry.js';
+import { parsePublicKeys } from './bundle/signature.js';
 import type { Config } from './config.js';
 import { encodeNpy, encodePng16, renderHeatmap } from './heatmap/render.js';
 import { thumbnail } from './heatmap/thumbnail.js';
@@ -77,13 +79,26 @@ async function openRooms(
   closers: (() => Promise<unknown>)[],
 ): Promise<Rooms> {
   const metrics = createMetrics();
-  const server = createServer(config, hurry.signal, metrics.refused);
+  const server = createServer({ ...config, tls: await readTls(config) }, hurry.signal, metrics.refused);
   const farewell = prepareFarewell(server, hurry.signal);
   const { log } = server;
 
+  const publicKeys = config.modelPublicKey === undefined ? [] : parsePublicKeys(config.modelPublicKey);
   const folders = await discoverBundles(config.modelsDir, config.models);
-  const models = new ModelRegistry(await Promise.all(folders.map(openBundle)), config.defaultModel);
+  const models = new ModelRegistry(
+    await Promise.all(folders.map((folder) => openBundle(folder, publicKeys))),
+    config.defaultModel,
+  );
   const recipes = config.recipesFile ? await loadRecipes(config.recipesFile, models) : new Recipes({});
+
+  const security = await openSecurity(config, log);
+  closers.push(() => security.close());
+  await security.audit?.append({
+    action: 'started',
+    models: models.bundles.map(({ key, sha256 }) => ({ key, sha256 })),
+    recipes: recipes.sha256,
+    keys: security.keys?.ids ?? null,
+  });
 
   const budget = openBudget(config, models.bundles, metrics);
 
@@ -148,6 +163,7 @@ async function openRooms(
           return metrics.scrape();
         },
       },
+      security: { ...security, ...config },
       leaving: leaving.signal,
       closing: closing.signal,
       hurry: hurry.signal,

@@ -1,6 +1,8 @@
 // The configuration: the only reader of process.env, checked once, then frozen.
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { misspeltName } from './config/misspelt.js';
+import { settingsOf } from './config/show.js';
 import type { GateLimits } from './modality/gate.js';
 
 const text = z.string().trim().min(1, 'must not be blank');
@@ -82,6 +84,16 @@ const environment = z.object({
   GATE_RANGE_MIN_VALID: decimal(1).optional(),
   GATE_AUDIO_MIN_RMS: decimal(1).optional(),
   GATE_AUDIO_MAX_CLIPPED: decimal(1).optional(),
+  API_KEYS_FILE: text.optional(),
+  ALLOW_UNAUTHENTICATED: z.stringbool('must be true or false').default(false),
+  METRICS_ACCESS: oneOf(['open', 'read']).default('open'),
+  RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(6000),
+  AUDIT_FILE: text.optional(),
+  MODEL_PUBLIC_KEY: text.optional(),
+  TLS_CERT_FILE: text.optional(),
+  TLS_KEY_FILE: text.optional(),
+  TLS_CLIENT_CA_FILE: text.optional(),
+  MAX_CONNECTIONS: integer(1, 1_000_000).default(1024),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -91,13 +103,51 @@ export type Config = ReturnType<typeof toConfig>;
 export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   // "NAME=" in a compose file means "not set".
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const misspelt = misspeltName(Object.keys(set), Object.keys(environment.shape));
+  if (misspelt !== undefined)
+    throw new Error(
+      `${misspelt.given}: there is no such variable; ${misspelt.meant} was meant? Then rename it`,
+    );
   const parsed = environment.safeParse(set);
-  if (parsed.success) return Object.freeze(toConfig(parsed.data));
+  if (parsed.success) {
+    const fault = faultBetween(parsed.data);
+    if (fault !== undefined) throw new Error(fault);
+    return Object.freeze(toConfig(parsed.data));
+  }
   const issue = parsed.error.issues[0];
   const variable = String(issue?.path[0]);
   // A URL may carry a password, and this line ends in a log.
   const value = variable.endsWith('_URL') ? '' : `=${set[variable]}`;
   throw new Error(`${variable}${value}: ${issue?.message}`);
+}
+
+/** What is wrong with variables that are each right by themselves. */
+function faultBetween(env: z.infer<typeof environment>): string | undefined {
+  const { HOST, API_KEYS_FILE, ALLOW_UNAUTHENTICATED, METRICS_ACCESS } = env;
+  const { TLS_CERT_FILE, TLS_KEY_FILE, TLS_CLIENT_CA_FILE } = env;
+  if (API_KEYS_FILE === undefined && !ALLOW_UNAUTHENTICATED && !isLoopback(HOST))
+    return (
+      `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys), ` +
+      'or ALLOW_UNAUTHENTICATED=true where everybody who reaches the port may do everything'
+    );
+  if (API_KEYS_FILE === undefined && METRICS_ACCESS === 'read')
+    return 'METRICS_ACCESS=read: it asks for a key, and API_KEYS_FILE is not set';
+  if ((TLS_CERT_FILE === undefined) !== (TLS_KEY_FILE === undefined))
+    return 'TLS_CERT_FILE, TLS_KEY_FILE: set both, or neither';
+  if (TLS_CLIENT_CA_FILE !== undefined && TLS_CERT_FILE === undefined)
+    return 'TLS_CLIENT_CA_FILE: clients show certificates over TLS only; set TLS_CERT_FILE and TLS_KEY_FILE too';
+  return undefined;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** For `--check-config`: as lines of an environment file, what is not set behind a "#". Throws as loadConfig. */
+export function describeConfig(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  loadConfig(env);
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  return settingsOf(Object.keys(environment.shape), set, environment.parse(set));
 }
 
 function toConfig(env: z.infer<typeof environment>) {
@@ -144,6 +194,16 @@ function toConfig(env: z.infer<typeof environment>) {
     webhookMaxAgeHours: env.WEBHOOK_MAX_AGE_HOURS,
     mqttUrl: env.MQTT_URL,
     eventsMaxClients: env.EVENTS_MAX_CLIENTS,
+    apiKeysFile: env.API_KEYS_FILE,
+    metricsAccess: env.METRICS_ACCESS,
+    ratePerMinute: env.RATE_LIMIT_PER_MINUTE,
+    auditFile: env.AUDIT_FILE,
+    modelPublicKey: env.MODEL_PUBLIC_KEY,
+    tlsFiles:
+      env.TLS_CERT_FILE === undefined || env.TLS_KEY_FILE === undefined
+        ? undefined
+        : { certFile: env.TLS_CERT_FILE, keyFile: env.TLS_KEY_FILE, clientCaFile: env.TLS_CLIENT_CA_FILE },
+    maxConnections: env.MAX_CONNECTIONS,
     logLevel: env.LOG_LEVEL,
     /** Instead of the gate's own defaults. */
     gateLimits: given<GateLimits>({

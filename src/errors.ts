@@ -38,6 +38,10 @@ const TABLE = {
   WEBHOOK_ENDED: [409, 'The subscription has ended'],
   TOO_MANY_WEBHOOKS: [409, 'There are as many webhooks as there may be'],
   TOO_MANY_READERS: [503, 'Too many readers are connected'],
+  UNAUTHENTICATED: [401, 'A valid API key is needed'],
+  FORBIDDEN: [403, 'The API key may not do this'],
+  RATE_LIMITED: [429, 'The API key asks too often'],
+  AUDIT_UNAVAILABLE: [503, 'The audit log cannot be written'],
   INTERNAL: [500, 'Something broke inside'],
 } as const satisfies Record<string, readonly [number, string]>;
 

@@ -1,16 +1,32 @@
 // Starts the service: configuration, rooms, listen; ends it with grace, or in one line where it cannot start.
 import { endOnSignal } from './app/ending.js';
 import { type App, openApp } from './app.js';
-import { type Config, loadConfig } from './config.js';
+import { type Config, describeConfig, loadConfig } from './config.js';
 
+const HELP = `node dist/src/main.js                   start the service, configured by environment variables
+node dist/src/main.js --check-config    print the configuration in force, secrets masked: exit code 0, or 1 and why not
+node dist/src/main.js --help
+
+docs/configuration.md explains every variable.
+`;
+
+const [option, ...rest] = process.argv.slice(2);
 try {
+  if (rest.length > 0) throw new Error(`"${rest[0]}" is one word too many; --help says what there is`);
+  if (option === '--help') process.stdout.write(HELP);
+  else if (option === '--check-config') process.stdout.write(describeConfig());
+  else if (option === undefined) await start();
+  else throw new Error(`"${option}" is no option; --help says what there is`);
+} catch (error) {
+  process.stderr.write(`branchline cannot start: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
+
+async function start(): Promise<void> {
   const config = loadConfig();
   const app = await openApp(config);
   await listen(app, config);
   endOnSignal(app, { delayMs: config.shutdownDelayMs, graceMs: config.shutdownGraceMs, log: app.server.log });
-} catch (error) {
-  process.stderr.write(`branchline cannot start: ${(error as Error).message}\n`);
-  process.exitCode = 1;
 }
 
 async function listen(app: App, { host, port }: Config): Promise<void> {

@@ -1,4 +1,5 @@
 // Recipes: thresholds, required modalities and model for one product on one line.
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { ModelRegistry } from './bundle/registry.js';
@@ -31,7 +32,11 @@ const recipeFile = z.record(z.string().min(1).max(128), recipe);
 export class Recipes {
   readonly #byId: ReadonlyMap<string, Recipe>;
 
-  constructor(byId: Readonly<Record<string, Recipe>>) {
+  /** `sha256` of the file; null where there is none. */
+  constructor(
+    byId: Readonly<Record<string, Recipe>>,
+    readonly sha256: string | null = null,
+  ) {
     this.#byId = new Map(Object.entries(byId));
   }
 
@@ -68,7 +73,7 @@ export async function loadRecipes(path: string, models: ModelRegistry): Promise<
     const fault = faultOf(entry, models);
     if (fault !== undefined) fail(`recipe "${id}" ${fault}`);
   }
-  return new Recipes(parsed.data);
+  return new Recipes(parsed.data, createHash('sha256').update(text).digest('hex'));
 }
 
 function faultOf({ model, required }: Recipe, models: ModelRegistry): string | undefined {

@@ -1,9 +1,11 @@
 // Opens a bundle: the manifest read and checked, every file it names verified.
+import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { readOnnx, readVerified, sha256Of } from './integrity.js';
 import { type Manifest, manifestSchema } from './manifest.js';
+import { assertSigned } from './signature.js';
 
 export interface Bundle {
   /** "name@version". */
@@ -20,12 +22,17 @@ export interface BundleGraphs {
   readonly heads: Readonly<Record<string, Uint8Array>>;
 }
 
-/** Throws an Error of one line that names the bundle, or the file in it, and what is wrong. */
-export async function openBundle(directory: string): Promise<Bundle> {
+/**
+ * `publicKeys`: one of them must have signed it; none: it need not be signed. Throws an Error of one line that names
+ * the bundle, or the file in it, and what is wrong.
+ */
+export async function openBundle(directory: string, publicKeys: readonly KeyObject[] = []): Promise<Bundle> {
   const path = join(directory, 'manifest.json');
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new Error(`${path} cannot be read; a bundle is a folder with a manifest.json`, { cause });
   });
+  // Before anything of it is believed.
+  if (publicKeys.length > 0) await assertSigned(directory, bytes, publicKeys);
   const manifest = parseManifest(path, bytes);
   const { name, version } = manifest;
   if (basename(dirname(resolve(directory))) !== name || basename(directory) !== String(version))

@@ -195,6 +195,12 @@ export class Captures {
     }
   }
 
+  /** The line its metadata names; undefined: it names none yet, or there is no such capture. Throws STORE_UNAVAILABLE. */
+  async lineOf(captureId: string): Promise<string | undefined> {
+    const held = await this.#read(captureId);
+    return held === undefined || this.#isExpired(held.entry) ? undefined : held.entry.metadata?.lineId;
+  }
+
   async #read(captureId: string): Promise<Held | undefined> {
     return this.#options.intake.get(captureId);
   }

@@ -6,6 +6,7 @@ import type { Captures } from '../captures/captures.js';
 import { captureView } from '../captures/view.js';
 import { ServiceError } from '../errors.js';
 import { captureMetadata, deadlineMs, identifier, inspectionSchema } from '../inspection.js';
+import { assertOwnLine } from './access.js';
 import type { ByteBudget } from './byte-budget.js';
 import { jsonBodyOf, readJsonBody } from './json-body.js';
 import type { MetricsPage } from './metrics.js';
@@ -105,6 +106,7 @@ export function captureRoutes(instance: FastifyInstance, options: CaptureRouteOp
         bodyStallMs,
         maxBytes: METADATA_LIMIT_BYTES,
       });
+      assertOwnLine(request, metadata.lineId);
       const { view, created } = await captures.putMetadata(request.params.captureId, metadata);
       return reply.code(created ? 201 : 200).send(view);
     },

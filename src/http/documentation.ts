@@ -3,12 +3,19 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
+import type { Rule } from './access-table.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** JSON schemas by content type, for a body the route reads itself. */
     readonly documentedBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
   }
+}
+
+/** What a key needs here; `x-scopes`: any one of them. */
+function accessOf({ scopes }: Rule): object {
+  if (scopes.length === 0) return { security: [] };
+  return { security: [{ bearer: [] }, { apiKey: [] }], 'x-scopes': scopes };
 }
 
 const DESCRIPTION =
@@ -21,13 +28,18 @@ export async function documentApi(server: FastifyInstance): Promise<void> {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Branchline', description: DESCRIPTION, version: '1' },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+        },
+      },
     },
     transform: (input) => {
       const described = fromZod(input);
-      const body = input.route.config?.documentedBody;
-      return body === undefined
-        ? described
-        : { ...described, schema: { ...described.schema, body } as FastifySchema };
+      const { documentedBody: body, rule } = input.route.config ?? {};
+      const schema = { ...described.schema, ...(body && { body }), ...(rule && accessOf(rule)) };
+      return { ...described, schema: schema as FastifySchema };
     },
   });
   // No validator: the page must not send the document to a server on the internet.

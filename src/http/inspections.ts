@@ -7,6 +7,7 @@ import { captureView } from '../captures/view.js';
 import { deadlineMs, identifier, inspectionSchema } from '../inspection.js';
 import { noInspection } from '../store/revise.js';
 import type { ResultStore } from '../store/store.js';
+import { assertOwnLine } from './access.js';
 import type { ByteBudget } from './byte-budget.js';
 import { captureBody } from './capture-body.js';
 import type { MetricsPage } from './metrics.js';
@@ -83,6 +84,7 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         const onStall = metrics.bodyStalled;
         const reading = { announcedBytes: announced, bodyLimitBytes, bodyStallMs, claim, signal, onStall };
         const received = await readCapture(request, request.query, reading);
+        assertOwnLine(request, received.metadata.lineId);
         const { model } = request.query;
         if (prefersAsync(request)) {
           const accepted = await captures.accept({ ...received, model });

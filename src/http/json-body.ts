@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ServiceError } from '../errors.js';
+import { parseJson } from './json-text.js';
 import { announcedBytes, readBody } from './read-body.js';
 
 export interface JsonBodyLimits {
@@ -36,7 +37,10 @@ export async function readJsonBody<T>(
       detail: `Send application/json here, not ${request.headers['content-type']}.`,
     });
   const parsed = schema.safeParse(parseJson(await readSmall(request, bodyStallMs, maxBytes)));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    parsedBodies.set(request, parsed.data);
+    return parsed.data;
+  }
   const issue = parsed.error.issues[0];
   const where = z.core.toDotPath(issue?.path ?? []);
   throw new ServiceError('BAD_REQUEST', {
@@ -67,13 +71,9 @@ async function readSmall(request: FastifyRequest, bodyStallMs: number, maxBytes:
   }
 }
 
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new ServiceError('BAD_REQUEST', {
-      detail: `The body is not valid JSON: ${(cause as Error).message}.`,
-      cause,
-    });
-  }
+const parsedBodies = new WeakMap<FastifyRequest, unknown>();
+
+/** What readJsonBody made of it; undefined where it did not, or not yet. */
+export function parsedBodyOf(request: FastifyRequest): unknown {
+  return parsedBodies.get(request);
 }

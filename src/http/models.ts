@@ -6,6 +6,7 @@ import type { Bundle } from '../bundle/bundle.js';
 import { modalitySpec } from '../bundle/manifest.js';
 import type { ModelRegistry } from '../bundle/registry.js';
 import type { ProviderReport } from '../worker/protocol.js';
+import { PROBLEM_TYPE, problem } from './problem.js';
 
 export interface ModelRouteOptions {
   readonly models: ModelRegistry;
@@ -17,6 +18,7 @@ export const providerReport = z.object({
   refused: z.array(z.object({ provider: z.string(), why: z.string() })),
 });
 
+const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const ratio = z.number().nullable();
 
 const model = z.object({
@@ -43,7 +45,7 @@ type ModelDescription = z.infer<typeof model>;
 const schema = {
   tags: ['models'],
   summary: 'The loaded models',
-  response: { 200: z.object({ models: z.array(model) }) },
+  response: { 200: z.object({ models: z.array(model) }), '4xx': problems, '5xx': problems },
 };
 
 export function modelRoutes(instance: FastifyInstance, { models, provider }: ModelRouteOptions): void {

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ServiceError } from '../errors.js';
 import { type CaptureMetadata, captureMetadata } from '../inspection.js';
+import { parseJson } from './json-text.js';
 import { assertMetadataSize, METADATA_PART, readMultipart } from './multipart.js';
 import { type BodyReading, readBody } from './read-body.js';
 
@@ -80,17 +81,6 @@ function readJson(body: Buffer): ReceivedCapture {
     Object.entries(modalities).map(([name, base64]) => [name, Buffer.from(base64, 'base64')]),
   );
   return { parts, metadata };
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new ServiceError('BAD_REQUEST', {
-      detail: `The body is not valid JSON: ${(cause as Error).message}.`,
-      cause,
-    });
-  }
 }
 
 function parseMetadata(text: string | undefined): CaptureMetadata {

@@ -5,8 +5,12 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { ModelRegistry } from '../bundle/registry.js';
 import type { Captures } from '../captures/captures.js';
 import type { ErrorCode } from '../errors.js';
+import type { AuditLog } from '../security/audit-log.js';
+import type { KeyRing } from '../security/key-ring.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
+import { guardRoutes } from './access.js';
+import { auditRefusals, auditRoutes } from './audit.js';
 import type { ByteBudget } from './byte-budget.js';
 import { captureRoutes } from './captures.js';
 import { consumerRoutes } from './consumers.js';
@@ -21,10 +25,23 @@ import { lineRoutes } from './lines.js';
 import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
+import { limitRates } from './rate-limit.js';
 import type { BodyForm } from './read-capture.js';
 import { reviewRoutes } from './reviews.js';
+import { setSecurityHeaders } from './security-headers.js';
 import { shuttingDown } from './waiting-client.js';
 import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
+
+/** As node:tls takes them. */
+export interface TlsFiles {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly minVersion: 'TLSv1.2';
+  /** Of the clients: whoever has no certificate of it is not let in. */
+  readonly ca?: Buffer;
+  readonly requestCert?: true;
+  readonly rejectUnauthorized?: true;
+}
 
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -35,6 +52,21 @@ export interface HttpOptions {
   readonly defaultDeadlineMs: number;
   readonly eventsMaxClients: number;
   readonly logLevel: string;
+  /** undefined: plain HTTP. */
+  readonly tls?: TlsFiles | undefined;
+  /** Further ones are closed at once. */
+  readonly maxConnections?: number;
+}
+
+/** What stands before every route. */
+export interface Guard {
+  /** undefined: every caller may do everything. */
+  readonly keys: Pick<KeyRing, 'identify'> | undefined;
+  readonly metricsAccess: 'open' | 'read';
+  /** Of each key; 0: no limit. */
+  readonly ratePerMinute: number;
+  readonly audit: Pick<AuditLog, 'append'> | undefined;
+  readonly onAuditFailure: (error: unknown) => void;
 }
 
 /** What the routes need of the rooms; each route takes its share. */
@@ -50,6 +82,7 @@ export interface HttpRooms {
   readonly readiness: () => Promise<Readiness>;
   readonly renderer: MapRenderer;
   readonly metrics: MetricsPage;
+  readonly security: Guard;
   /** Aborts when the service is about to end: captures are still taken, but clients should go elsewhere. */
   readonly leaving: AbortSignal;
   /** Aborts when no more captures are taken. */
@@ -66,6 +99,7 @@ export function createServer(
 ): FastifyInstance {
   const drainLimits = { stallMs: options.bodyStallMs, hurry };
   const server = Fastify({
+    ...(options.tls && { https: options.tls as never }),
     logger: { level: options.logLevel },
     clientErrorHandler: answerBrokenHttp,
     // What the router itself refuses reaches no error handler.
@@ -83,6 +117,8 @@ export function createServer(
     // A line that posts twenty captures a second would drown every other message.
     logController: new LogController({ disableRequestLogging: true }),
   });
+  if (options.maxConnections !== undefined) server.server.maxConnections = options.maxConnections;
+  setSecurityHeaders(server, { overTls: options.tls !== undefined });
   // Fastify's own would hold a body before anything of it was counted: also of a route that is not there.
   server.removeAllContentTypeParsers();
   server.setValidatorCompiler(validatorCompiler);
@@ -99,6 +135,7 @@ export async function mountRoutes(
 ): Promise<void> {
   observeRequests(server, rooms.metrics);
   refuseWhenClosing(server, rooms);
+  await guard(server, rooms);
   await acceptBodies(server);
   await documentApi(server);
   metricsRoutes(server, rooms);
@@ -114,6 +151,22 @@ export async function mountRoutes(
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);
   await server.ready();
+}
+
+/** Before the routes: each is held to its row of access-table.ts. */
+async function guard(server: FastifyInstance, { security, store, captures }: HttpRooms): Promise<void> {
+  const { keys, metricsAccess, ratePerMinute, audit, onAuditFailure } = security;
+  const auditing = audit && { audit, monotonicMs: () => performance.now(), onFailure: onAuditFailure };
+  guardRoutes(server, {
+    keys,
+    metricsAccess,
+    store,
+    captures,
+    nowMs: Date.now,
+    onRefused: auditing === undefined ? () => {} : auditRefusals(auditing),
+  });
+  await limitRates(server, { perMinute: keys === undefined ? 0 : ratePerMinute });
+  if (auditing !== undefined) auditRoutes(server, auditing);
 }
 
 /** Says what a body is; `read-capture.ts` reads it, under the budget. */

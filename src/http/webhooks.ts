@@ -146,7 +146,7 @@ export function webhookRoutes(instance: FastifyInstance, options: WebhookRouteOp
       schema: {
         tags,
         summary: 'Every subscription',
-        response: { 200: z.object({ webhooks: z.array(shownWebhook) }), '5xx': problems },
+        response: { 200: z.object({ webhooks: z.array(shownWebhook) }), '4xx': problems, '5xx': problems },
       },
     },
     async () => ({

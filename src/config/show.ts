@@ -1,0 +1,32 @@
+// The configuration as a person may see it: every variable with what it is in force as, secrets masked.
+
+const MASK = '***';
+
+/** A URL may carry a password; everything else in the environment is a name, a number or a path. */
+export function masked(name: string, value: string): string {
+  if (!name.endsWith('_URL')) return value;
+  try {
+    const url = new URL(value);
+    if (url.password !== '') url.password = MASK;
+    return url.href;
+  } catch {
+    return MASK;
+  }
+}
+
+/** One line a variable, in the order of the schema; what is not set shows its default. */
+export function settingsOf(
+  names: readonly string[],
+  given: Readonly<Record<string, string | undefined>>,
+  effective: Readonly<Record<string, unknown>>,
+): string {
+  return names
+    .map((name) => {
+      const value = given[name];
+      if (value !== undefined) return `${name}=${masked(name, value)}\n`;
+      const fallback = effective[name];
+      const shown = Array.isArray(fallback) ? fallback.join(',') : (fallback ?? '');
+      return `# ${name}=${String(shown)}\n`;
+    })
+    .join('');
+}
