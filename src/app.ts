@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { openBudget } from './app/budget.js';
+import { openCaptures } from './app/captures.js';
 import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { createReadiness } from './app/readiness.js';
@@ -106,21 +107,25 @@ async function openRooms(
     },
   });
 
+  const inspect = createInspect({
+    models,
+    recipes,
+    decoder: {
+      decode: decodePart,
+      fault: (tensor, spec) => qualityFault(tensor, spec, gateLimits),
+    },
+    scheduler: inference.scheduler,
+    keeper,
+    nowMs: () => performance.now(),
+    onInspected: metrics.inspected,
+  });
+  const captures = openCaptures({ config, models, recipes, storage, inspect, budget, metrics, log });
+  closers.push(() => captures.close());
+
   await mountRoutes(
     server,
     {
-      inspect: createInspect({
-        models,
-        recipes,
-        decoder: {
-          decode: decodePart,
-          fault: (tensor, spec) => qualityFault(tensor, spec, gateLimits),
-        },
-        scheduler: inference.scheduler,
-        keeper,
-        nowMs: () => performance.now(),
-        onInspected: metrics.inspected,
-      }),
+      captures: captures.captures,
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,
@@ -144,5 +149,6 @@ async function openRooms(
     config,
   );
   closers.push(() => farewell.closeGently());
+  await captures.captures.runners.start();
   return { server, inference };
 }

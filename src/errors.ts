@@ -15,6 +15,8 @@ const TABLE = {
   PART_UNSUPPORTED: [415, 'A part has a format that is not supported'],
   PART_TOO_LARGE: [413, 'A part is too large'],
   PART_WRONG_KIND: [422, 'A part does not fit its modality'],
+  CAPTURE_CONFLICT: [409, 'The capture is there already, with other content'],
+  CAPTURE_FAILED: [422, 'The capture was set aside'],
   NO_BRANCH: [422, 'No branch serves these modalities'],
   NOT_FOUND: [404, 'Not found'],
   ACK_REFUSED: [409, 'The acknowledgement cannot be kept'],

@@ -3,11 +3,12 @@ import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { ModelRegistry } from '../bundle/registry.js';
+import type { Captures } from '../captures/captures.js';
 import type { ErrorCode } from '../errors.js';
-import type { Inspect } from '../inspect.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import type { ByteBudget } from './byte-budget.js';
+import { captureRoutes } from './captures.js';
 import { consumerRoutes } from './consumers.js';
 import { documentApi } from './documentation.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
@@ -35,7 +36,7 @@ export interface HttpOptions {
 
 /** What the routes need of the rooms; each route takes its share. */
 export interface HttpRooms {
-  readonly inspect: Inspect;
+  readonly captures: Captures;
   /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE. */
   readonly admit: (deadlineMs?: number) => void;
   readonly budget: ByteBudget;
@@ -70,6 +71,8 @@ export function createServer(
       void refuse(refusal, request, reply, drainLimits);
     },
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // A captureId has 128 characters, and each may be written as several.
+    routerOptions: { maxParamLength: 2048 },
     forceCloseConnections: 'idle',
     // Answered below, as a problem and with the health routes left open.
     return503OnClosing: false,
@@ -100,6 +103,7 @@ export async function mountRoutes(
   reviewRoutes(server, { ...rooms, ...options });
   consumerRoutes(server, { ...rooms, ...options });
   lineRoutes(server, { ...rooms, ...options });
+  captureRoutes(server, { ...rooms, ...options });
   heatmapRoutes(server, rooms);
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);

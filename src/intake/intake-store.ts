@@ -14,8 +14,10 @@ const piece = z.object({
   sha256: z.string(),
   bytes: z.int(),
   arrivedAtMs: z.number(),
-  /** It came after the modalities of the last inspection had been gathered. */
-  late: z.boolean(),
+  /** Of the record it was first judged for; null: of none yet, or never. */
+  revision: z.int().nullable(),
+  /** Whether its bytes are in this store. */
+  held: z.boolean(),
 });
 export type Piece = z.infer<typeof piece>;
 
@@ -25,7 +27,8 @@ export const intakeEntry = z.object({
   /** Fixed before the first run: a second run writes the same record. */
   inspectionId: z.string(),
   state: captureStateName,
-  /** Of a capture that came whole; null where it comes in pieces. */
+  inPieces: z.boolean(),
+  /** null while pieces still come. */
   contentHash: z.string().nullable(),
   pieces: z.array(piece),
   metadata: captureMetadata.nullable(),
@@ -40,6 +43,8 @@ export const intakeEntry = z.object({
   attempts: z.int(),
   lease: z.object({ owner: z.string(), untilMs: z.number() }).nullable(),
   failure: z.object({ code: z.string(), detail: z.string() }).nullable(),
+  /** Until when pieces are waited for; null where it came whole. */
+  openUntilMs: z.number().nullable(),
   /** When somebody must look at it again: a deadline, its turn, the end of a lease; null: never. */
   wakeAtMs: z.number().nullable(),
   /** From then on it is as if it had never come, once nobody must look at it any more. */

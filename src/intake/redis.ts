@@ -47,7 +47,10 @@ redis.call('PEXPIRE', KEYS[2], ARGV[9])
 redis.call('PEXPIRE', KEYS[3], ARGV[9])
 return 1`;
 
-/** A store on `redis`, which stays the caller's: close() does not end the connection. */
+/**
+ * A store on `redis`, which stays the caller's: close() does not end the connection. One step touches several keys: for
+ * a cluster `keyPrefix` needs braces, which keep them in one slot.
+ */
 export function createRedisIntake(options: {
   readonly redis: Redis;
   readonly keyPrefix: string;
@@ -132,9 +135,8 @@ class RedisIntake implements IntakeStore {
     return this.#key(`capture:${captureId}`);
   }
 
-  /** In braces: one step touches several keys, and a cluster keeps keys with the same braces together. */
   #key(name: string): string {
-    return `${this.#prefix}{intake}:${name}`;
+    return `${this.#prefix}${name}`;
   }
 }
 

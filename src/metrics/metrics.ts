@@ -41,6 +41,12 @@ export interface Metrics {
   workerLost(): void;
   workerStuck(): void;
   modelLoaded(model: ModelInfo): void;
+  /** A capture that was sent again got the first answer. */
+  captureReplayed(): void;
+  /** A capture that nobody waits for was given up, by the problem's code. */
+  captureSetAside(code: string): void;
+  intakeFailed(): void;
+  intakeHeld(usage: { readonly captures: number; readonly bytes: number }): void;
 }
 
 /** One registry an app, so that several can live in one process. */
@@ -174,6 +180,32 @@ export function createMetrics(): Metrics {
     labelNames: ['name', 'version', 'sha256', 'provider'],
     registers,
   });
+  const replayed = new Counter({
+    name: 'branchline_captures_replayed_total',
+    help: 'Captures sent again and answered with their first answer.',
+    registers,
+  });
+  const setAside = new Counter({
+    name: 'branchline_captures_set_aside_total',
+    help: 'Captures accepted and then given up, by the reason.',
+    labelNames: ['code'],
+    registers,
+  });
+  const intakeErrors = new Counter({
+    name: 'branchline_intake_errors_total',
+    help: 'Failures of the intake store: meanwhile captures are judged without looking for twins at other replicas.',
+    registers,
+  });
+  const intakeCaptures = new Gauge({
+    name: 'branchline_intake_captures',
+    help: 'Captures accepted or open: waiting for a run, for pieces, or for a late one.',
+    registers,
+  });
+  const intakeBytes = new Gauge({
+    name: 'branchline_intake_bytes',
+    help: 'Bytes that they hold in the intake store.',
+    registers,
+  });
   return {
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
@@ -210,6 +242,13 @@ export function createMetrics(): Metrics {
     },
     workerLost: () => workersLost.inc(),
     workerStuck: () => stuckDeclared.inc(),
+    captureReplayed: () => replayed.inc(),
+    captureSetAside: (code) => setAside.inc({ code }),
+    intakeFailed: () => intakeErrors.inc(),
+    intakeHeld({ captures, bytes }) {
+      intakeCaptures.set(captures);
+      intakeBytes.set(bytes);
+    },
     modelLoaded: ({ name, version, sha256, provider }) =>
       modelInfo.set({ name, version: String(version), sha256, provider }, 1),
   };

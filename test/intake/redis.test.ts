@@ -43,7 +43,7 @@ it('gives every key a lifetime, a settled entry the one of its window', async ()
   const keys = await redis.keys('ttl:*');
   expect(keys.length).toBe(4);
   for (const key of keys) expect(await redis.pttl(key)).toBeGreaterThan(0);
-  expect(await redis.pttl('ttl:{intake}:capture:c-2')).toBeLessThanOrEqual(5000);
+  expect(await redis.pttl('ttl:capture:c-2')).toBeLessThanOrEqual(5000);
 });
 
 it('clears what is still listed of a capture that is gone', async () => {
@@ -51,7 +51,7 @@ it('clears what is still listed of a capture that is gone', async () => {
   const store = open('gone:');
   const entry = anEntry({ pieces: [aPiece('rgb')], heldBytes: 3 });
   await store.swap({ captureId: 'c-1', version: ABSENT, entry, put: new Map([['rgb', Uint8Array.of(1)]]) });
-  await redis.del('gone:{intake}:capture:c-1');
+  await redis.del('gone:capture:c-1');
   expect(await store.due(Number.MAX_SAFE_INTEGER, 1)).toEqual(['c-1']);
   await store.swap({ captureId: 'c-1', version: ABSENT, entry: undefined });
   expect(await store.due(Number.MAX_SAFE_INTEGER, 1)).toEqual([]);

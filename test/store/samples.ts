@@ -8,6 +8,7 @@ export function anInspection(changes: Partial<Inspection> = {}): Inspection {
   return {
     inspectionId,
     revision: 1,
+    previous: null,
     captureId: 'capture-1',
     lineId: 'line-1',
     stationId: null,
