@@ -48,7 +48,7 @@ export interface AcceptedCapture {
 
 const POLL_MS = 50;
 /** As Turn's: a claim outlives the deadline by what storing takes. */
-const LEASE_SLACK_MS = 10_000;
+const LEASE_SLACK_MS = 5000;
 
 export class Captures {
   readonly #options: CapturesOptions;

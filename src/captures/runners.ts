@@ -21,7 +21,7 @@ export interface RunnersOptions {
 }
 
 /** Of a capture nobody waits for: any that somebody does wait for is due earlier, and goes first. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 10_000;
 /** How late a deadline, another replica's capture or an expired lease may be seen. */
 const POLL_MS = 100;
 /** After the store failed. */

@@ -41,7 +41,7 @@ export interface Situation {
 }
 
 /** A lease outlives the deadline by what storing and a stuck worker's discovery take. */
-const LEASE_SLACK_MS = 10_000;
+const LEASE_SLACK_MS = 5000;
 
 export class Turn {
   readonly #options: TurnOptions;
