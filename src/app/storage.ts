@@ -60,6 +60,7 @@ async function withSpool(
   });
   return {
     store,
+    redis: shared.redis,
     close: async () => {
       await store.close();
       await shared.close();
