@@ -6,9 +6,9 @@ import { ServiceError } from '../../src/errors.js';
 import { createKeeper } from '../../src/inspect/keep.js';
 import { type Capture, createInspect, type InspectionRooms } from '../../src/inspect.js';
 import { type Inspection, inspectionSchema } from '../../src/inspection.js';
-import { Recipes } from '../../src/recipes.js';
 import type { Submission } from '../../src/schedule/scheduler.js';
 import type { Artefacts } from '../../src/store/store.js';
+import { recipesInMemory } from '../recipes/support.js';
 import { openTinyBundle } from '../support/tiny-bundle.js';
 
 let bundle: Bundle;
@@ -31,7 +31,7 @@ function line({ save = async () => {}, submit, storeTimeoutMs = 1000 }: Fakes = 
   const clock = { ms: 0 };
   const inspect = createInspect({
     models: new ModelRegistry([bundle], undefined),
-    recipes: new Recipes({}),
+    recipes: recipesInMemory(new ModelRegistry([bundle], undefined)),
     decoder: {
       decode: async () => {
         clock.ms += 5;
