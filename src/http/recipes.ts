@@ -22,6 +22,10 @@ const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const refusals = { '4xx': problems, '5xx': problems };
 const tags = ['recipes'];
 const params = z.object({ id: identifier });
+const conditions = z.looseObject({
+  'if-match': z.string().optional().describe('the ETag that was read: another revision in force is 412'),
+  'if-none-match': z.string().optional().describe('"*": only where there is none yet'),
+});
 const MAX_RECIPE_BYTES = 64 * 1024;
 
 const ratio = z.number().min(0).max(1);
@@ -93,6 +97,7 @@ export function recipeRoutes(instance: FastifyInstance, options: RecipeRouteOpti
         tags,
         summary: 'Write a recipe: a new revision, unless it is the same',
         params,
+        headers: conditions,
         response: { 200: recipeRevision, 201: recipeRevision, ...refusals },
       },
       config: { documentedBody: jsonBodyOf(recipeSchema) },
@@ -111,6 +116,7 @@ export function recipeRoutes(instance: FastifyInstance, options: RecipeRouteOpti
         tags,
         summary: 'Delete a recipe; its revisions stay readable',
         params,
+        headers: conditions,
         response: { 204: z.null(), ...refusals },
       },
     },
