@@ -86,6 +86,21 @@ const capture = (overrides: Partial<Capture> = {}): Capture => ({
 });
 
 describe('inspect', () => {
+  it('keeps the record under the id it was given, and not before that is on disk', async () => {
+    const saved: string[] = [];
+    const { inspect } = line({ save: async ({ inspectionId }) => void saved.push(inspectionId) });
+    let onDisk = () => {};
+    const claimed = new Promise<void>((resolve) => {
+      onDisk = resolve;
+    });
+    const answer = inspect(capture({ inspectionId: 'claimed-1', claimed }));
+    for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(saved).toEqual([]);
+    onDisk();
+    expect((await answer).inspectionId).toBe('claimed-1');
+    expect(saved).toEqual(['claimed-1']);
+  });
+
   it('feeds the branch its modalities as a batch of one, with the caller’s deadline and signal', async () => {
     const { inspect, submissions } = line();
     const asked = capture();
