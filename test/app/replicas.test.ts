@@ -41,10 +41,7 @@ it('judge twins that race once, and both answer them', async () => {
   for (const { captureId, inspectionId } of answers) expect(inspectionId).toBe(recorded.get(captureId));
   const judged = await Promise.all(
     [one, two].map(({ url }) =>
-      metric(
-        url,
-        'branchline_inspections_total{model="tiny@1",verdict="OK",branch="acoustic+depth+rgb"}',
-      ),
+      metric(url, 'branchline_inspections_total{model="tiny@1",verdict="OK",branch="acoustic+depth+rgb"}'),
     ),
   );
   expect(judged.reduce((sum, count) => sum + count, 0)).toBe(PARTS);
