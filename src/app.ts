@@ -5,6 +5,7 @@ import { openBudget } from './app/budget.js';
 import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { createReadiness } from './app/readiness.js';
+import { openRetention } from './app/retention.js';
 import { openStorage } from './app/storage.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
@@ -87,6 +88,8 @@ async function openRooms(
 
   const storage = await openStorage(config, log, metrics);
   closers.push(() => storage.close());
+  const retention = openRetention(config, storage.store, metrics, log);
+  closers.push(() => retention.close());
 
   const inference = await openInference(config, models.bundles, metrics, log);
   closers.push(() => inference.pool.close());
