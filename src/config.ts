@@ -34,6 +34,16 @@ const list = text.transform((value) =>
 const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
   z.enum(options, `must be one of ${options.join(', ')}`);
 
+/** What `auto` tries: the platform's own accelerator, then the processor. WebGPU's device may be software: only by name. */
+const AUTO: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  linux: ['cuda', 'cpu'],
+  win32: ['dml', 'cpu'],
+  darwin: ['coreml', 'cpu'],
+};
+const providers = list
+  .pipe(z.array(oneOf(['cpu', 'cuda', 'tensorrt', 'webgpu', 'dml', 'coreml', 'auto'])))
+  .refine((asked) => asked.length === 1 || !asked.includes('auto'), '"auto" stands alone');
+
 const cores = availableParallelism();
 const MIB = 1024 * 1024;
 
@@ -50,7 +60,8 @@ const environment = z.object({
   SPOOL_PATH: text.optional(),
   SPOOL_LIMIT_BYTES: integer(0, Number.MAX_SAFE_INTEGER).default(1024 * MIB),
   STORE_TIMEOUT_MS: integer(1, 600_000).default(2000),
-  EXECUTION_PROVIDERS: list.default(['cpu']),
+  EXECUTION_PROVIDERS: providers.default(['cpu']),
+  GPU_DEVICE_ID: integer(0, 1023).optional(),
   PROVIDER_POLICY: oneOf(['strict', 'fallback']).default('strict'),
   INTRA_OP_THREADS: integer(1, 1024).default(1),
   WORKERS: integer(1, 1024).optional(),
@@ -81,13 +92,19 @@ const environment = z.object({
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
+const checked = environment.refine(
+  ({ EXECUTION_PROVIDERS, WORKERS = 1 }) => WORKERS === 1 || !EXECUTION_PROVIDERS.includes('webgpu'),
+  // Two threads whose WebGPU runs overlapped crashed the process, every time.
+  { path: ['WORKERS'], message: 'must be 1 with webgpu, whose runs may not overlap' },
+);
+
 export type Config = ReturnType<typeof toConfig>;
 
 /** Throws an Error of one line that names the variable and says what would be right. */
 export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   // "NAME=" in a compose file means "not set".
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
-  const parsed = environment.safeParse(set);
+  const parsed = checked.safeParse(set);
   if (parsed.success) return Object.freeze(toConfig(parsed.data));
   const issue = parsed.error.issues[0];
   const variable = String(issue?.path[0]);
@@ -97,6 +114,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
 }
 
 function toConfig(env: z.infer<typeof environment>) {
+  const isAuto = env.EXECUTION_PROVIDERS[0] === 'auto';
   return {
     host: env.HOST,
     port: env.PORT,
@@ -109,11 +127,11 @@ function toConfig(env: z.infer<typeof environment>) {
     spoolPath: env.SPOOL_PATH ?? `${env.STORE_PATH}-spool`,
     spoolLimitBytes: env.SPOOL_LIMIT_BYTES,
     storeTimeoutMs: env.STORE_TIMEOUT_MS,
-    providers: env.EXECUTION_PROVIDERS,
-    providerPolicy: env.PROVIDER_POLICY,
+    providers: isAuto ? (AUTO[process.platform] ?? ['cpu']) : env.EXECUTION_PROVIDERS,
+    providerPolicy: isAuto ? ('fallback' as const) : env.PROVIDER_POLICY,
+    gpuDeviceId: env.GPU_DEVICE_ID,
     intraOpThreads: env.INTRA_OP_THREADS,
-    // workers x threads <= cores: more than that loses throughput, measured.
-    workers: env.WORKERS ?? Math.max(1, Math.floor(cores / env.INTRA_OP_THREADS)),
+    workers: env.WORKERS ?? defaultWorkers(env),
     workerStuckFactor: env.WORKER_STUCK_FACTOR,
     workerStuckFloorMs: env.WORKER_STUCK_FLOOR_MS,
     /** Without it: by the provider that starts. */
@@ -147,6 +165,11 @@ function toConfig(env: z.infer<typeof environment>) {
       audioMaxClipped: env.GATE_AUDIO_MAX_CLIPPED,
     }),
   };
+}
+
+/** workers x threads <= cores: more than that loses throughput, measured. */
+function defaultWorkers({ EXECUTION_PROVIDERS, INTRA_OP_THREADS }: z.infer<typeof environment>): number {
+  return EXECUTION_PROVIDERS.includes('webgpu') ? 1 : Math.max(1, Math.floor(cores / INTRA_OP_THREADS));
 }
 
 /** Without what is not set, so that defaults can be spread beneath it. */
