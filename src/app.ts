@@ -7,6 +7,7 @@ import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { createReadiness } from './app/readiness.js';
 import { openRecipes } from './app/recipes.js';
+import { openRetention } from './app/retention.js';
 import { openStorage } from './app/storage.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
@@ -92,6 +93,8 @@ async function openRooms(
   const opened = await openRecipes(config, models, storage, seeds, log);
   closers.push(() => opened.close());
   const { recipes } = opened;
+  const retention = openRetention(config, storage.store, metrics, log);
+  closers.push(() => retention.close());
 
   const inference = await openInference(config, models.bundles, metrics, log);
   closers.push(() => inference.pool.close());

@@ -1,6 +1,6 @@
 // Opens the inference side: worker threads that passed the self-test, and the queue before them.
 import { type Bundle, readGraphs } from '../bundle/bundle.js';
-import { type GoldenVectors, readGolden, selfTest } from '../bundle/golden.js';
+import { readGolden, selfTest } from '../bundle/golden.js';
 import type { Config } from '../config.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { ExpectedTime } from '../schedule/expected-time.js';
@@ -32,14 +32,13 @@ export async function openInference(
   metrics: Metrics,
   log: Log,
 ): Promise<Inference> {
-  const golden = await Promise.all(bundles.map(readGolden));
   const expected = new ExpectedTime();
   let onIdle = () => {};
   const pool = await WorkerPool.open({
     entry: ENTRY,
     workers: config.workers,
     startup: () => startup(config, bundles),
-    admit: (run) => proveAll(golden, run, expected),
+    admit: (run) => proveAll(bundles, run, expected),
     stuck: { factor: config.workerStuckFactor, floorMs: config.workerStuckFloorMs },
     after: unreferencedTimer,
     startSerially: config.providers.some((provider) => provider !== 'cpu'),
@@ -80,11 +79,11 @@ export async function openInference(
 }
 
 async function startup(config: Config, bundles: readonly Bundle[]): Promise<Startup> {
-  const { providers, providerPolicy, intraOpThreads } = config;
+  const { providers, providerPolicy, gpuDeviceId, intraOpThreads } = config;
   return {
     type: 'startup',
     models: await Promise.all(bundles.map(workerModel)),
-    options: { providers, policy: providerPolicy, intraOpThreads },
+    options: { providers, policy: providerPolicy, deviceId: gpuDeviceId, intraOpThreads },
   };
 }
 
@@ -104,21 +103,14 @@ function bytesOf(graphs: Readonly<Record<string, Uint8Array>>, name: string): Ui
   return bytes;
 }
 
-/** What the self-test takes is the first that is known of a graph's time. */
-async function proveAll(
-  golden: readonly GoldenVectors[],
-  run: RunCalls,
-  expected: ExpectedTime,
-): Promise<void> {
-  for (const vectors of golden)
-    await selfTest(vectors, async (call) => {
+/** What the self-test takes is the first that is known of a graph's time. Read anew: held, it would be never used again. */
+async function proveAll(bundles: readonly Bundle[], run: RunCalls, expected: ExpectedTime): Promise<void> {
+  for (const bundle of bundles)
+    await selfTest(await readGolden(bundle), async (calls) => {
       const startedMs = performance.now();
-      const { outcomes, graphs } = await run([call]);
-      const samples = Math.max(...graphs.map((graph) => graph.samples));
-      expected.observe(call.model, graphs, samples, performance.now() - startedMs);
-      const [outcome] = outcomes;
-      if (outcome === undefined || outcome instanceof Error) throw outcome;
-      return outcome;
+      const { outcomes, graphs } = await run(calls);
+      expected.observe(bundle.key, graphs, calls.length, performance.now() - startedMs);
+      return outcomes;
     });
 }
 

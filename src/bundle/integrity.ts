@@ -42,7 +42,7 @@ export async function readOnnx(directory: string, expected: ExpectedFile): Promi
       `${join(directory, expected.file)} keeps weights in another file (ONNX external data); ` +
         'export it self-contained',
     );
-  return new Uint8Array(bytes);
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }
 
 /** A link inside the bundle may lead anywhere, so none is followed. */

@@ -15,10 +15,11 @@ export async function thumbnail(tensor: ModalityTensor, spec: ModalitySpec): Pro
   if (spec.kind === 'audio') return undefined;
   const pixels = tensor.dtype === 'uint8' ? tensor.data : stretched(tensor.data);
   const channels = spec.kind === 'image' ? spec.channels : 1;
-  return sharp(pixels, { raw: { width: spec.width, height: spec.height, channels } })
-    .resize({ width: MAX_WIDTH, withoutEnlargement: true })
-    .jpeg({ quality: QUALITY })
-    .toBuffer();
+  const picture = sharp(pixels, { raw: { width: spec.width, height: spec.height, channels } });
+  // Not asked to where it need not: sharp copies the picture even then. Optimised codes save 8 % of the bytes for
+  // a fifth more time.
+  if (spec.width > MAX_WIDTH) picture.resize({ width: MAX_WIDTH });
+  return picture.jpeg({ quality: QUALITY, optimiseCoding: false }).toBuffer();
 }
 
 /** Greys 24…255 from the 2nd to the 98th hundredth of the valid values; 0 where nothing was measured. */

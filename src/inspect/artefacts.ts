@@ -14,7 +14,9 @@ export function storedMaps(answer: BatchAnswer): Record<string, StoredMap> {
 /** Rounded, clamped to 0…1. */
 export function quantise({ height, width, values }: BatchMap): StoredMap {
   const quantised = new Uint16Array(values.length);
-  for (let i = 0; i < values.length; i++)
-    quantised[i] = Math.round(Math.min(1, Math.max(0, values[i] ?? 0)) * FULL_SCALE);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    quantised[i] = value <= 0 ? 0 : value >= 1 ? FULL_SCALE : value * FULL_SCALE + 0.5; // a Uint16Array cuts
+  }
   return { height, width, values: quantised };
 }

@@ -13,7 +13,7 @@ export interface Judged {
   readonly frame: ModalitySpec | undefined;
 }
 
-/** Copies the branch's tensors under a batch axis: the copies are moved to a worker, the originals stay. */
+/** The branch's tensors under a batch axis, not copied. */
 export function batchOfOne(branch: BranchSpec, good: ReadonlyMap<string, ModalityTensor>): BatchInputs {
   return Object.fromEntries(
     branch.modalities.flatMap((name) => {
@@ -24,11 +24,7 @@ export function batchOfOne(branch: BranchSpec, good: ReadonlyMap<string, Modalit
 }
 
 function withBatchAxis(tensor: ModalityTensor): BatchInputs[string] {
-  const shape = [1, ...tensor.shape];
-  // The typed-array constructors copy into a buffer of their own; Buffer.slice() would not.
-  return tensor.dtype === 'uint8'
-    ? { dtype: 'uint8', shape, data: new Uint8Array(tensor.data) }
-    : { dtype: 'float32', shape, data: new Float32Array(tensor.data) };
+  return { ...tensor, shape: [1, ...tensor.shape] };
 }
 
 export function judgeAnswer(

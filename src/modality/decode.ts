@@ -10,7 +10,7 @@ import type { ModalityTensor } from './tensor.js';
 export type Reserve = (bytes: number) => () => void;
 
 /**
- * One sample without the batch axis; its `data` owns its buffer, so that it can be transferred to a worker.
+ * One sample without the batch axis; its `data` is all of its buffer, which is cloned to a worker.
  * `calibration` matters to range maps only. Asks `reserve` for the pixels of a picture, at its own size, before they
  * are decoded. Throws DecodeError, whose `reason` is one of docs/decoding.md, and what `reserve` throws.
  */

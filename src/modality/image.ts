@@ -18,9 +18,13 @@ export async function decodeImage(picture: Picture, spec: ImageSpec): Promise<Mo
   checkAspect(picture, spec);
   const pixels = (await picture.read()) as Uint8Array;
   const sameSize = picture.width === spec.width && picture.height === spec.height;
-  // A copy, since the tensor is moved to a worker: the pixels' memory may be sharp's.
-  const data = sameSize ? new Uint8Array(pixels) : await resize(pixels, picture, spec);
+  const data = sameSize ? alone(pixels) : await resize(pixels, picture, spec);
   return { dtype: 'uint8', shape: [spec.height, spec.width, spec.channels], data };
+}
+
+/** Itself where nothing else lies in its memory, otherwise a copy: what goes to a worker takes all of it along. */
+function alone(pixels: Uint8Array): Uint8Array {
+  return pixels.byteLength === pixels.buffer.byteLength ? pixels : new Uint8Array(pixels);
 }
 
 /** From raw pixels, so that sharp neither shrinks while loading nor premultiplies: the trainer does neither. */
@@ -31,5 +35,5 @@ async function resize(pixels: Uint8Array, from: Picture, to: ImageSpec): Promise
     .toColourspace(to.channels === 1 ? 'b-w' : 'srgb')
     .raw()
     .toBuffer();
-  return new Uint8Array(resized);
+  return alone(resized);
 }

@@ -2,7 +2,8 @@
 import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { DecodeError } from './decode-error.js';
 import { type PixelArray, readNpy } from './npy.js';
-import { sniff } from './sniff.js';
+import { openPlainPng, type PlainPicture } from './plain-png.js';
+import { type FileFormat, sniff } from './sniff.js';
 
 const MAX_PIXELS = 64_000_000;
 
@@ -11,6 +12,8 @@ sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({ operation: ['VipsForeignLoadPng', 'VipsForeignLoadJpeg', 'VipsForeignLoadTiff'] });
 // Every part is read once; a cache would only hold memory.
 sharp.cache(false);
+// Parts are small and many at a time: threads of libvips' own beside them cost more than they gain.
+sharp.concurrency(1);
 
 const DTYPES = { uchar: 'uint8', ushort: 'uint16', float: 'float32' } as const;
 /** The colour spaces whose samples are taken as stored. */
@@ -37,7 +40,7 @@ export interface Picture {
   readonly dtype: 'uint8' | 'uint16' | 'float32';
   /** What its pixels hold while they are read: the decoder's own, and those it hands over. */
   readonly decodingBytes: number;
-  /** Decodes the pixels, row-major [h, w, c]. Their memory may be sharp's: it cannot be transferred to a worker. */
+  /** Decodes the pixels, row-major [h, w, c]. Their memory may be the decoder's. */
   read(): Promise<PixelArray>;
 }
 
@@ -50,13 +53,26 @@ export async function openPicture(bytes: Uint8Array): Promise<Picture> {
   const format = sniff(bytes);
   if (format === 'wav') throw new DecodeError('unsupported_format', 'a WAV file where a picture belongs');
   if (format === 'npy') return openNpy(bytes);
+  const plain = format === 'png' ? openPlainPng(bytes) : undefined;
+  return plain === undefined ? openByVips(bytes, format) : openPlain(plain, bytes);
+}
+
+function openPlain(plain: PlainPicture, bytes: Uint8Array): Picture {
+  assertNotTooLarge(plain);
+  const { width, height, channels, dtype } = plain;
+  return {
+    ...{ width, height, channels, dtype },
+    decodingBytes: decodingBytes(width * height * channels, dtype),
+    async read() {
+      return (await plain.read()) ?? (await openByVips(bytes, 'png')).read();
+    },
+  };
+}
+
+async function openByVips(bytes: Uint8Array, format: FileFormat): Promise<Picture> {
   const label = format.toUpperCase();
   const header = await readMetadata(bytes, label);
-  if (header.width * header.height > MAX_PIXELS)
-    throw new DecodeError(
-      'too_large',
-      `${header.width} x ${header.height} pixels; ${MAX_PIXELS} is the limit`,
-    );
+  assertNotTooLarge(header);
   const dtype = sampleType(header, label);
   // Two or four channels: the last one is alpha.
   const stored = header.channels;
@@ -73,6 +89,11 @@ export async function openPicture(bytes: Uint8Array): Promise<Picture> {
         throw new DecodeError('corrupt', `the ${label} file breaks off or is damaged`, { cause });
       }),
   };
+}
+
+function assertNotTooLarge({ width, height }: { width: number; height: number }): void {
+  if (width * height > MAX_PIXELS)
+    throw new DecodeError('too_large', `${width} x ${height} pixels; ${MAX_PIXELS} is the limit`);
 }
 
 function openNpy(bytes: Uint8Array): Picture {

@@ -9,8 +9,11 @@ const inflate = promisify(inflateRaw);
 
 /** Two uint32, little-endian: height, width. */
 const HEADER_BYTES = 8;
-/** Runs are all there is to find in differences; looking for longer matches took twice the time for 2–6 %. */
-const DEFLATE = { level: 1, strategy: constants.Z_RLE };
+/**
+ * Runs are all there is to find in differences; looking for longer matches took twice the time for 2–6 %. Runs need
+ * no window of 32 kB: without it the same bytes, a sixth sooner, with a quarter of the memory.
+ */
+const DEFLATE = { level: 1, strategy: constants.Z_RLE, windowBits: 9, memLevel: 7 };
 
 export function encodeInspection(inspection: Inspection): string {
   return JSON.stringify(inspection);

@@ -22,7 +22,11 @@ export interface Batch {
   readonly heads: readonly HeadBatch[];
 }
 
-/** `modalitiesOf` a branch id; it may throw. Throws where a call lacks a modality of its branch. */
+/**
+ * Calls of different branches on the very same tensor, as the self-test makes them, share its rows: then each encoder
+ * runs once for all of them. `modalitiesOf` a branch id; it may throw. Throws where a call lacks a modality of its
+ * branch.
+ */
 export function assemble(
   calls: readonly BranchCall[],
   modalitiesOf: (branch: string) => readonly string[],
@@ -35,7 +39,9 @@ export function assemble(
   for (const { branch, calls: its } of heads)
     for (const modality of modalitiesOf(branch))
       ofModality.set(modality, [...(ofModality.get(modality) ?? []), ...its]);
-  const encoders = [...ofModality].map(([modality, its]) => encoderBatch(modality, its));
+  // Of one branch they must follow on each other, shared or not.
+  const mayShare = heads.every(({ calls: its }) => its.length === 1);
+  const encoders = [...ofModality].map(([modality, its]) => encoderBatch(modality, its, mayShare));
   return { encoders, heads };
 }
 
@@ -48,14 +54,18 @@ function total(calls: readonly BranchCall[]): number {
   return calls.reduce((sum, call) => sum + samplesOf(call), 0);
 }
 
-function encoderBatch(modality: string, calls: readonly BranchCall[]): EncoderBatch {
+function encoderBatch(modality: string, calls: readonly BranchCall[], mayShare: boolean): EncoderBatch {
   const firstRow = new Map<BranchCall, number>();
+  const rowOf = new Map<BatchTensor, number>();
   const tensors: BatchTensor[] = [];
   let samples = 0;
   for (const call of calls) {
     const tensor = call.inputs[modality];
     if (tensor === undefined) throw new Error(`there is nothing to feed encoder "${modality}" with`);
-    firstRow.set(call, samples);
+    const shared = mayShare ? rowOf.get(tensor) : undefined;
+    firstRow.set(call, shared ?? samples);
+    if (shared !== undefined) continue;
+    rowOf.set(tensor, samples);
     tensors.push(tensor);
     samples += samplesOf(call);
   }

@@ -68,16 +68,13 @@ export class InferenceWorker {
     });
   }
 
-  /** `calls` of one model. Throws ServiceError WORKER_LOST if the thread dies meanwhile. Moves the inputs' buffers. */
+  /** `calls` of one model. Throws ServiceError WORKER_LOST if the thread dies meanwhile. */
   run(calls: readonly BranchCall[]): Promise<RunResult> {
     const runId = this.#nextRunId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(runId, { resolve, reject });
-      const inputs = calls.flatMap((call) => Object.values(call.inputs));
-      this.#send(
-        { type: 'run', runId, calls },
-        inputs.map(({ data }) => data.buffer as ArrayBuffer),
-      );
+      // Cloned, not moved: buffers made only to be moved away would fill the heap that the event loop's thread collects.
+      this.#send({ type: 'run', runId, calls }, []);
     });
   }
 

@@ -42,13 +42,14 @@ describe('selfTest', () => {
   });
 
   /** Answers as the trainer did, but for `error` added to one value of the map of one branch. */
-  const runtime = (error: number, brokenBranch: string) => async (call: BranchCall) => {
-    const expected = golden.expected.find(({ branch }) => branch === call.branch);
-    if (expected === undefined) throw new Error(`no such branch: ${call.branch}`);
-    const values = Float32Array.from(expected.map.data);
-    if (call.branch === brokenBranch) values[7] = (values[7] ?? 0) + error;
-    return { score: Float32Array.from(expected.score), map: { values } } as BatchAnswer;
-  };
+  const runtime = (error: number, brokenBranch: string) => async (calls: readonly BranchCall[]) =>
+    calls.map((call) => {
+      const expected = golden.expected.find(({ branch }) => branch === call.branch);
+      if (expected === undefined) throw new Error(`no such branch: ${call.branch}`);
+      const values = Float32Array.from(expected.map.data);
+      if (call.branch === brokenBranch) values[7] = (values[7] ?? 0) + error;
+      return { score: Float32Array.from(expected.score), map: { values } } as BatchAnswer;
+    });
 
   it('passes a runtime that answers as the trainer did', async () => {
     await expect(selfTest(golden, runtime(0.0009, 'rgb'))).resolves.toBeUndefined();
@@ -65,20 +66,20 @@ describe('selfTest', () => {
   });
 
   it('names the branch that cannot be run, in one line', async () => {
-    const broken = async () => {
-      throw new Error('Unexpected input.\n  Actual: uint8');
-    };
+    const right = runtime(0, '');
+    const broken = async (calls: readonly BranchCall[]) =>
+      (await right(calls)).with(1, new Error('Unexpected input.\n  Actual: uint8') as never);
     await expect(selfTest(golden, broken)).rejects.toThrow(
-      /^tiny@1, branch ".*" fails its self-test: Unexpected input\. Actual: uint8$/,
+      `tiny@1, branch "${golden.expected[1]?.branch}" fails its self-test: Unexpected input. Actual: uint8`,
     );
   });
 
   it('feeds each branch its own modalities and nothing else', async () => {
     const fed: string[] = [];
     const answer = runtime(0, '');
-    await selfTest(golden, (call) => {
-      fed.push(Object.keys(call.inputs).sort().join('+'));
-      return answer(call);
+    await selfTest(golden, (calls) => {
+      for (const { inputs } of calls) fed.push(Object.keys(inputs).sort().join('+'));
+      return answer(calls);
     });
     expect(fed.sort()).toEqual(golden.expected.map(({ branch }) => branch).sort());
   });

@@ -56,12 +56,10 @@ describe('the golden refusals', () => {
 describe('what is decoded', () => {
   const good = cases.filter(({ expected }) => expected);
 
-  it('owns its buffer, so that it can be transferred to a worker', async () => {
+  it('holds nothing but its samples, so that nothing else is cloned to a worker', async () => {
     for (const entry of good) {
       const { data } = await decode(entry);
-      const { buffer } = structuredClone(data, { transfer: [data.buffer as ArrayBuffer] });
-      expect(buffer.byteLength).toBeGreaterThan(0);
-      expect(data.length).toBe(0);
+      expect(data.buffer.byteLength).toBe(data.byteLength);
     }
   });
 

@@ -80,7 +80,22 @@ describe('the inference thread', () => {
   it('answers every branch as the trainer did', async () => {
     const worker = newWorker();
     await expect(worker.start(await startup(CPU))).resolves.toEqual({ active: 'cpu', refused: [] });
-    await expect(selfTest(golden, (call) => answerTo(worker, call))).resolves.toBeUndefined();
+    await expect(
+      selfTest(golden, async (calls) => (await worker.run(calls)).outcomes),
+    ).resolves.toBeUndefined();
+  });
+
+  it('runs each encoder once where branches are asked for the same input', async () => {
+    const worker = newWorker();
+    await worker.start(await startup(CPU));
+    const seen: string[] = [];
+    await selfTest(golden, async (calls) => {
+      const { outcomes, graphs } = await worker.run(calls);
+      for (const { kind, name, samples } of graphs) if (kind === 'encoder') seen.push(`${name} ${samples}`);
+      return outcomes;
+    });
+    const samples = golden.expected[0]?.score.length;
+    expect(seen.sort()).toEqual(bundle.manifest.encoders.map((spec) => `${spec.modality} ${samples}`).sort());
   });
 
   it('names the graph that cannot be opened', async () => {
@@ -180,7 +195,9 @@ describe('the inference thread', () => {
     await expect(answerTo(worker, { model: 'tiny@1', branch: 'rgb', inputs: {} })).rejects.toThrow(
       'nothing to feed encoder "rgb" with',
     );
-    await expect(selfTest(golden, (call) => answerTo(worker, call))).resolves.toBeUndefined();
+    await expect(
+      selfTest(golden, async (calls) => (await worker.run(calls)).outcomes),
+    ).resolves.toBeUndefined();
   });
 
   it('does not start on a graph whose names are not the manifest’s', async () => {
@@ -212,6 +229,8 @@ describe('the inference thread', () => {
     const options: SessionOptions = { ...CPU, providers: ['cuda', 'cpu'], policy: 'fallback' };
     const report = await worker.start(await startup(options));
     expect(report).toEqual({ active: 'cpu', refused: [{ provider: 'cuda', why: expect.any(String) }] });
-    await expect(selfTest(golden, (call) => answerTo(worker, call))).resolves.toBeUndefined();
+    await expect(
+      selfTest(golden, async (calls) => (await worker.run(calls)).outcomes),
+    ).resolves.toBeUndefined();
   });
 });
