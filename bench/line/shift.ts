@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readSampleCaptures } from '../sample-captures.js';
 import type { Books, MadePart } from './balance.js';
-import { Mes } from './mes.js';
+import { Mes, takeStock } from './mes.js';
 import type { LineOptions } from './options.js';
 import { type FullCapture, Parts } from './parts.js';
-import { PersistentClient, type Traffic } from './persistent-client.js';
+import { GaveUp, PersistentClient, type Traffic } from './persistent-client.js';
 import type { Plant } from './plant.js';
 import { noCounts, type ShiftCounts, Station } from './station.js';
 
@@ -20,6 +20,7 @@ export interface Shift {
 
 /** From the end of the shift: a service that has lost a part does not find it later. */
 const PATIENCE_MS = 60_000;
+const STOCKTAKE_MS = 30_000;
 /** When in the shift: apart, so that each is seen by itself. */
 const KILL_AT = 0.35;
 const OUTAGE_AT = 0.6;
@@ -33,8 +34,8 @@ export async function workShift(
 ): Promise<Shift> {
   const samples = await readSamples(options.bundle);
   const shiftMs = options.seconds * 1000;
-  const giveUp = AbortSignal.any([interrupted, AbortSignal.timeout(shiftMs + PATIENCE_MS)]);
-  const client = new PersistentClient(plant.url, giveUp);
+  const patience = startPatience(shiftMs + PATIENCE_MS, interrupted);
+  const client = new PersistentClient(plant.url, patience.signal);
   const counts = noCounts();
   const made: MadePart[] = [];
   const mes = new Mes(client);
@@ -44,9 +45,10 @@ export async function workShift(
     const seen = new Set(mes.polled.map(({ captureId }) => captureId));
     return over && made.every(({ captureId, fault }) => fault !== undefined || seen.has(captureId));
   };
-  const polling = mes.poll(everythingSeen, giveUp);
-  // Awaited below; until then its failure is not unheard of.
-  polling.catch(() => {});
+  const polling = mes.poll(everythingSeen, patience.signal).catch((error: unknown) => {
+    // What it has not seen by now is what the balance is there to name.
+    if (!(error instanceof GaveUp)) throw error;
+  });
   const mishaps: string[] = [];
   const [sent] = await Promise.all([
     Promise.all(
@@ -65,10 +67,28 @@ export async function workShift(
   over = true;
   say(`${made.length} parts made; waiting for the rest of the feed.`);
   await polling;
-  const { inspected, lag } = await mes.takeStock();
+  patience.end();
+  interrupted.throwIfAborted();
+  const stocktaking = startPatience(STOCKTAKE_MS, interrupted);
+  const { inspected, lag } = await takeStock(new PersistentClient(plant.url, stocktaking.signal));
+  stocktaking.end();
   const revisions = inspected.filter(({ revision }) => revision > 1).length;
   const books = { made, inspected, polled: mes.polled, acked: mes.acked, lag };
   return { books, counts, traffic: client.traffic, revisions, mishaps };
+}
+
+/** Aborts after `ms`, or with `interrupted`. */
+function startPatience(ms: number, interrupted: AbortSignal) {
+  // Not AbortSignal.any() over a timeout: Node 20 may collect that before it fires (seen here).
+  const over = new AbortController();
+  const abort = () => over.abort();
+  const timer = setTimeout(abort, ms);
+  interrupted.addEventListener('abort', abort);
+  const end = () => {
+    clearTimeout(timer);
+    interrupted.removeEventListener('abort', abort);
+  };
+  return { signal: over.signal, end };
 }
 
 interface StationRun {
