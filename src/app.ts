@@ -7,6 +7,7 @@ import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
+import { openRecipes } from './app/recipes.js';
 import { openStorage } from './app/storage.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
@@ -21,7 +22,7 @@ import { createInspect } from './inspect.js';
 import { createMetrics } from './metrics/metrics.js';
 import { decodePart } from './modality/decode.js';
 import { defaultGateLimits, qualityFault } from './modality/gate.js';
-import { loadRecipes, Recipes } from './recipes.js';
+import { loadSeeds } from './recipes/seeds.js';
 
 export interface App extends Ends {
   /** Ready to listen. */
@@ -83,12 +84,15 @@ async function openRooms(
 
   const folders = await discoverBundles(config.modelsDir, config.models);
   const models = new ModelRegistry(await Promise.all(folders.map(openBundle)), config.defaultModel);
-  const recipes = config.recipesFile ? await loadRecipes(config.recipesFile, models) : new Recipes({});
+  const seeds = config.recipesFile ? await loadSeeds(config.recipesFile, models) : {};
 
   const budget = openBudget(config, models.bundles, metrics);
 
   const storage = await openStorage(config, log, metrics);
   closers.push(() => storage.close());
+  const opened = await openRecipes(config, models, storage, seeds, log);
+  closers.push(() => opened.close());
+  const { recipes } = opened;
 
   const push = openPush(config, storage, metrics, log);
   closers.push(() => push.close());
@@ -130,6 +134,7 @@ async function openRooms(
     server,
     {
       captures: captures.captures,
+      recipes,
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,

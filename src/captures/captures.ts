@@ -78,8 +78,6 @@ export class Captures {
       {
         captureId,
         contentHash: contentHash(await hashesOf(parts), metadata, model),
-        metadata,
-        model,
         leaseMs: Math.max(0, capture.deadlineMs - monotonicMs()) + LEASE_SLACK_MS,
         signal,
       },

@@ -23,8 +23,6 @@ export interface OnceOptions {
 export interface WholeCapture {
   readonly captureId: string;
   readonly contentHash: string;
-  readonly metadata: IntakeEntry['metadata'];
-  readonly model: string | null;
   /** How long a claim holds where its holder vanishes. */
   readonly leaseMs: number;
   /** Of the client. */
@@ -184,10 +182,7 @@ export class Once {
     }
   }
 
-  #entryOf(
-    { captureId, contentHash, metadata, model, leaseMs }: WholeCapture,
-    inspectionId: string,
-  ): IntakeEntry {
+  #entryOf({ captureId, contentHash, leaseMs }: WholeCapture, inspectionId: string): IntakeEntry {
     const { nowMs, owner, windowMs } = this.#options;
     return {
       captureId,
@@ -196,8 +191,9 @@ export class Once {
       inPieces: false,
       contentHash,
       pieces: [],
-      metadata,
-      model,
+      // The hash stands for them: a claim is kept for a day, and there is one for each part made.
+      metadata: null,
+      model: null,
       receivedAtMs: nowMs(),
       revision: 0,
       nextRevision: null,

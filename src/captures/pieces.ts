@@ -1,9 +1,10 @@
 // Captures that come piece by piece, from several machines: opened by the first, closed by a word or a deadline.
+import { canonicalJson } from '../canonical-json.js';
 import { ServiceError } from '../errors.js';
 import type { CaptureMetadata } from '../inspection.js';
 import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake/intake-store.js';
-import type { Late, Recipe } from '../recipes.js';
-import { canonicalJson, sha256Of } from './content-hash.js';
+import type { Late, Recipe } from '../recipes/recipe.js';
+import { sha256Of } from './content-hash.js';
 import { otherContent, otherMetadata, otherPiece } from './refusals.js';
 import { accepted, bytesOf, opened } from './transitions.js';
 

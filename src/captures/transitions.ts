@@ -116,6 +116,8 @@ export function withoutBytes(entry: IntakeEntry): IntakeEntry {
     ...entry,
     wakeAtMs: null,
     heldBytes: 0,
+    // Pieces may still be sent again, with the metadata they came with.
+    metadata: entry.inPieces ? entry.metadata : null,
     pieces: entry.pieces.map((piece) => ({ ...piece, held: false })),
   };
 }
