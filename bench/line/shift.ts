@@ -1,13 +1,12 @@
 // One shift: stations make parts, mishaps happen on time, the MES reads, and what is under way is waited for.
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readSampleCaptures } from '../sample-captures.js';
 import type { Books, MadePart } from './balance.js';
 import { Mes, takeStock } from './mes.js';
 import type { LineOptions } from './options.js';
-import { type FullCapture, Parts } from './parts.js';
+import { Parts } from './parts.js';
 import { GaveUp, PersistentClient, type Traffic } from './persistent-client.js';
 import type { Plant } from './plant.js';
+import { readSamples } from './samples.js';
 import { noCounts, type ShiftCounts, Station } from './station.js';
 
 export interface Shift {
@@ -70,11 +69,31 @@ export async function workShift(
   patience.end();
   interrupted.throwIfAborted();
   const stocktaking = startPatience(STOCKTAKE_MS, interrupted);
-  const { inspected, lag } = await takeStock(new PersistentClient(plant.url, stocktaking.signal));
+  const clerk = new PersistentClient(plant.url, stocktaking.signal);
+  const { inspected, lag } = await takeStock(clerk);
+  const explained = await explain(clerk, made, inspected);
   stocktaking.end();
   const revisions = inspected.filter(({ revision }) => revision > 1).length;
-  const books = { made, inspected, polled: mes.polled, acked: mes.acked, lag };
+  const books = { made: explained, inspected, polled: mes.polled, acked: mes.acked, lag };
   return { books, counts, traffic: client.traffic, revisions, mishaps };
+}
+
+/** What the service says of the parts it accepted and did not inspect: mostly why it set them aside. */
+async function explain(
+  client: PersistentClient,
+  made: readonly MadePart[],
+  inspected: Books['inspected'],
+): Promise<MadePart[]> {
+  const known = new Set(inspected.map(({ captureId }) => captureId));
+  return Promise.all(
+    made.map(async (part) => {
+      if (known.has(part.captureId) || part.fault !== undefined) return part;
+      const view = await client.ask(`/v1/captures/${part.captureId}`, () => ({})).catch(() => undefined);
+      if (view === undefined) return part;
+      const { state, attempts, failure } = view.body;
+      return { ...part, fault: `${state} after ${attempts} attempts: ${JSON.stringify(failure)}` };
+    }),
+  );
 }
 
 /** Aborts after `ms`, or with `interrupted`. */
@@ -139,14 +158,4 @@ async function causeMishaps(
 
 function seconds(ms: number): string {
   return (ms / 1000).toFixed(1);
-}
-
-async function readSamples(bundle: string): Promise<FullCapture[]> {
-  const captures = await readSampleCaptures(bundle);
-  return Promise.all(
-    captures.map(async ({ files }) => {
-      const entries = [...files].map(async ([name, path]) => [name, await readFile(path)] as const);
-      return new Map(await Promise.all(entries));
-    }),
-  );
 }
