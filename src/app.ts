@@ -7,6 +7,8 @@ import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
+import { openRecipes } from './app/recipes.js';
+import { openRetention } from './app/retention.js';
 import { openSecurity, readTls } from './app/security.js';
 import { openStorage } from './app/storage.js';
 import { openBundle } from './bundle/bundle.js';
@@ -23,7 +25,7 @@ import { createInspect } from './inspect.js';
 import { createMetrics } from './metrics/metrics.js';
 import { decodePart } from './modality/decode.js';
 import { defaultGateLimits, qualityFault } from './modality/gate.js';
-import { loadRecipes, Recipes } from './recipes.js';
+import { loadSeeds } from './recipes/seeds.js';
 
 export interface App extends Ends {
   /** Ready to listen. */
@@ -89,21 +91,25 @@ async function openRooms(
     await Promise.all(folders.map((folder) => openBundle(folder, publicKeys))),
     config.defaultModel,
   );
-  const recipes = config.recipesFile ? await loadRecipes(config.recipesFile, models) : new Recipes({});
-
-  const security = await openSecurity(config, log);
-  closers.push(() => security.close());
-  await security.audit?.append({
-    action: 'started',
-    models: models.bundles.map(({ key, sha256 }) => ({ key, sha256 })),
-    recipes: recipes.sha256,
-    keys: security.keys?.ids ?? null,
-  });
+  const seeds = config.recipesFile ? await loadSeeds(config.recipesFile, models) : {};
 
   const budget = openBudget(config, models.bundles, metrics);
 
   const storage = await openStorage(config, log, metrics);
   closers.push(() => storage.close());
+  const opened = await openRecipes(config, models, storage, seeds, log);
+  closers.push(() => opened.close());
+  const { recipes } = opened;
+  const security = await openSecurity(config, log);
+  closers.push(() => security.close());
+  await security.audit?.append({
+    action: 'started',
+    models: models.bundles.map(({ key, sha256 }) => ({ key, sha256 })),
+    recipes: recipes.list().map(({ id, revision }) => ({ id, revision })),
+    keys: security.keys?.ids ?? null,
+  });
+  const retention = openRetention(config, storage.store, metrics, log);
+  closers.push(() => retention.close());
 
   const push = openPush(config, storage, metrics, log);
   closers.push(() => push.close());
@@ -145,6 +151,7 @@ async function openRooms(
     server,
     {
       captures: captures.captures,
+      recipes,
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,

@@ -53,6 +53,12 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'POST /v1/inspections/:id/reviews': audited(['review'], 'inspection'),
   'GET /v1/reviews': needs(['review', 'read'], 'all'),
 
+  'GET /v1/recipes': needs(['read', 'admin'], 'none'),
+  'GET /v1/recipes/:id': needs(['read', 'admin'], 'none'),
+  'PUT /v1/recipes/:id': audited(['admin'], 'all'),
+  'DELETE /v1/recipes/:id': audited(['admin'], 'all'),
+  'POST /v1/recipes/:id(.+)::calibrate': audited(['admin'], 'all'),
+
   'POST /v1/consumers/:name/ack': needs(['read'], 'all'),
   'GET /v1/consumers/:name': needs(['read'], 'all'),
   'GET /v1/consumers': needs(['read'], 'all'),

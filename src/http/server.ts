@@ -5,6 +5,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { ModelRegistry } from '../bundle/registry.js';
 import type { Captures } from '../captures/captures.js';
 import type { ErrorCode } from '../errors.js';
+import type { Recipes } from '../recipes/recipes.js';
 import type { AuditLog } from '../security/audit-log.js';
 import type { KeyRing } from '../security/key-ring.js';
 import type { ResultStore } from '../store/store.js';
@@ -27,6 +28,7 @@ import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
 import { limitRates } from './rate-limit.js';
 import type { BodyForm } from './read-capture.js';
+import { recipeRoutes } from './recipes.js';
 import { reviewRoutes } from './reviews.js';
 import { setSecurityHeaders } from './security-headers.js';
 import { shuttingDown } from './waiting-client.js';
@@ -72,6 +74,7 @@ export interface Guard {
 /** What the routes need of the rooms; each route takes its share. */
 export interface HttpRooms {
   readonly captures: Captures;
+  readonly recipes: Recipes;
   /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE. */
   readonly admit: (deadlineMs?: number) => void;
   readonly budget: ByteBudget;
@@ -145,6 +148,8 @@ export async function mountRoutes(
   consumerRoutes(server, { ...rooms, ...options });
   lineRoutes(server, { ...rooms, ...options });
   captureRoutes(server, { ...rooms, ...options });
+  // Not all of the options: the configuration has `models` of its own.
+  recipeRoutes(server, { ...rooms, bodyStallMs: options.bodyStallMs });
   heatmapRoutes(server, rooms);
   eventRoutes(server, { ...rooms, ...options });
   webhookRoutes(server, { ...rooms, ...options });

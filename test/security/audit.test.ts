@@ -141,7 +141,7 @@ describe('the service', () => {
     expect(started).toMatchObject({
       action: 'started',
       models: [{ key: 'tiny@1' }],
-      recipes: null,
+      recipes: [],
       keys: null,
     });
     const facts = { route: '/v1/inspections/:id/reviews', target: { id: inspectionId }, key: null };
