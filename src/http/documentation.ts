@@ -18,6 +18,22 @@ function accessOf({ scopes }: Rule): object {
   return { security: [{ bearer: [] }, { apiKey: [] }], 'x-scopes': scopes };
 }
 
+/**
+ * In words that generators of clients know too: `\P{Cc}` needs a flag where it is known at all, and four numbers are an
+ * array of four rather than a tuple.
+ */
+function portable<T>(document: T): T {
+  const noControl = String.raw`[^\\x00-\\x1f\\x7f-\\x9f]`;
+  const text = JSON.stringify(document).replaceAll(String.raw`\\P{Cc}`, () => noControl);
+  return JSON.parse(text, (_, node) => (Array.isArray(node?.prefixItems) ? asArray(node) : node)) as T;
+}
+
+function asArray({ prefixItems, ...rest }: { prefixItems: readonly object[] }): object {
+  const [item, ...others] = prefixItems.map((one) => JSON.stringify(one));
+  if (item === undefined || others.some((other) => other !== item)) return { prefixItems, ...rest };
+  return { ...rest, items: prefixItems[0], minItems: prefixItems.length, maxItems: prefixItems.length };
+}
+
 const DESCRIPTION =
   'Judges a part by whatever sensors happen to work: send the modalities you have, get a verdict, ' +
   'a score and a heat map from the branch trained for exactly these.';
@@ -35,6 +51,8 @@ export async function documentApi(server: FastifyInstance): Promise<void> {
         },
       },
     },
+    transformObject: (document) =>
+      'openapiObject' in document ? portable(document.openapiObject) : document.swaggerObject,
     transform: (input) => {
       const described = fromZod(input);
       const { documentedBody: body, rule } = input.route.config ?? {};
