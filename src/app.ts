@@ -8,6 +8,7 @@ import { type Inference, openInference } from './app/inference.js';
 import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
 import { openRecipes } from './app/recipes.js';
+import { openRetention } from './app/retention.js';
 import { openStorage } from './app/storage.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
@@ -93,6 +94,8 @@ async function openRooms(
   const opened = await openRecipes(config, models, storage, seeds, log);
   closers.push(() => opened.close());
   const { recipes } = opened;
+  const retention = openRetention(config, storage.store, metrics, log);
+  closers.push(() => retention.close());
 
   const push = openPush(config, storage, metrics, log);
   closers.push(() => push.close());

@@ -18,6 +18,13 @@ const decimal = (max: number) =>
     .regex(/^\d*\.?\d+(e-?\d+)?$/i, 'must be a number, 0 or more')
     .transform(Number)
     .pipe(z.number().max(max, `must be at most ${max}`));
+/** Infinity: for ever, or without end. */
+const orUnlimited = (unit: string) =>
+  z
+    .string()
+    .trim()
+    .regex(/^(unlimited|\d+(\.\d+)?)$/, `must be a number of ${unit}, or unlimited`)
+    .transform((value) => (value === 'unlimited' ? Number.POSITIVE_INFINITY : Number(value)));
 const list = text.transform((value) =>
   value
     .split(',')
@@ -31,6 +38,16 @@ const hosts = list.refine(
 );
 const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
   z.enum(options, `must be one of ${options.join(', ')}`);
+
+/** What `auto` tries: the platform's own accelerator, then the processor. WebGPU's device may be software: only by name. */
+const AUTO: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  linux: ['cuda', 'cpu'],
+  win32: ['dml', 'cpu'],
+  darwin: ['coreml', 'cpu'],
+};
+const providers = list
+  .pipe(z.array(oneOf(['cpu', 'cuda', 'tensorrt', 'webgpu', 'dml', 'coreml', 'auto'])))
+  .refine((asked) => asked.length === 1 || !asked.includes('auto'), '"auto" stands alone');
 
 const cores = availableParallelism();
 const MIB = 1024 * 1024;
@@ -48,6 +65,8 @@ const environment = z.object({
   SPOOL_PATH: text.optional(),
   SPOOL_LIMIT_BYTES: integer(0, Number.MAX_SAFE_INTEGER).default(1024 * MIB),
   STORE_TIMEOUT_MS: integer(1, 600_000).default(2000),
+  EXECUTION_PROVIDERS: providers.default(['cpu']),
+  GPU_DEVICE_ID: integer(0, 1023).optional(),
   WEBHOOK_ALLOW: hosts.default([]),
   WEBHOOK_ALLOW_PRIVATE: z.stringbool('must be true or false').default(false),
   WEBHOOK_TIMEOUT_MS: integer(1, 60_000).default(10_000),
@@ -55,7 +74,6 @@ const environment = z.object({
   WEBHOOK_MAX_AGE_HOURS: integer(1, 720).default(24),
   MQTT_URL: z.url({ protocol: /^mqtts?$/, message: 'must be an mqtt:// or mqtts:// URL' }).optional(),
   EVENTS_MAX_CLIENTS: integer(1, 10_000).default(64),
-  EXECUTION_PROVIDERS: list.default(['cpu']),
   PROVIDER_POLICY: oneOf(['strict', 'fallback']).default('strict'),
   INTRA_OP_THREADS: integer(1, 1024).default(1),
   WORKERS: integer(1, 1024).optional(),
@@ -76,6 +94,13 @@ const environment = z.object({
   SHUTDOWN_DELAY_MS: integer(0, 600_000).default(0),
   SHUTDOWN_GRACE_MS: integer(1, 600_000).default(10_000),
   KEEP_CAPTURES: oneOf(['none', 'thumbnail']).default('thumbnail'),
+  RETAIN_OK_IMAGES_DAYS: orUnlimited('days').default(30),
+  RETAIN_FLAGGED_IMAGES_DAYS: orUnlimited('days').default(365),
+  RETAIN_OK_DAYS: orUnlimited('days').default(365),
+  RETAIN_FLAGGED_DAYS: orUnlimited('days').prefault('unlimited'),
+  RETAIN_MAX_RECORDS: orUnlimited('inspections').prefault('unlimited'),
+  RETAIN_MAX_BYTES: orUnlimited('bytes').prefault('unlimited'),
+  RETAIN_MIN_FREE_BYTES: integer(0, Number.MAX_SAFE_INTEGER).default(256 * MIB),
   GATE_IMAGE_MIN_STD: decimal(255).optional(),
   GATE_IMAGE_MAX_SATURATED: decimal(1).optional(),
   GATE_RANGE_MAX_BLANK_STD: decimal(Number.MAX_VALUE).optional(),
@@ -85,13 +110,19 @@ const environment = z.object({
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
+const checked = environment.refine(
+  ({ EXECUTION_PROVIDERS, WORKERS = 1 }) => WORKERS === 1 || !EXECUTION_PROVIDERS.includes('webgpu'),
+  // Two threads whose WebGPU runs overlapped crashed the process, every time.
+  { path: ['WORKERS'], message: 'must be 1 with webgpu, whose runs may not overlap' },
+);
+
 export type Config = ReturnType<typeof toConfig>;
 
 /** Throws an Error of one line that names the variable and says what would be right. */
 export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   // "NAME=" in a compose file means "not set".
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
-  const parsed = environment.safeParse(set);
+  const parsed = checked.safeParse(set);
   if (parsed.success) return Object.freeze(toConfig(parsed.data));
   const issue = parsed.error.issues[0];
   const variable = String(issue?.path[0]);
@@ -101,6 +132,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
 }
 
 function toConfig(env: z.infer<typeof environment>) {
+  const isAuto = env.EXECUTION_PROVIDERS[0] === 'auto';
   return {
     host: env.HOST,
     port: env.PORT,
@@ -113,11 +145,11 @@ function toConfig(env: z.infer<typeof environment>) {
     spoolPath: env.SPOOL_PATH ?? `${env.STORE_PATH}-spool`,
     spoolLimitBytes: env.SPOOL_LIMIT_BYTES,
     storeTimeoutMs: env.STORE_TIMEOUT_MS,
-    providers: env.EXECUTION_PROVIDERS,
-    providerPolicy: env.PROVIDER_POLICY,
+    providers: isAuto ? (AUTO[process.platform] ?? ['cpu']) : env.EXECUTION_PROVIDERS,
+    providerPolicy: isAuto ? ('fallback' as const) : env.PROVIDER_POLICY,
+    gpuDeviceId: env.GPU_DEVICE_ID,
     intraOpThreads: env.INTRA_OP_THREADS,
-    // workers x threads <= cores: more than that loses throughput, measured.
-    workers: env.WORKERS ?? Math.max(1, Math.floor(cores / env.INTRA_OP_THREADS)),
+    workers: env.WORKERS ?? defaultWorkers(env),
     workerStuckFactor: env.WORKER_STUCK_FACTOR,
     workerStuckFloorMs: env.WORKER_STUCK_FLOOR_MS,
     /** Without it: by the provider that starts. */
@@ -137,6 +169,16 @@ function toConfig(env: z.infer<typeof environment>) {
     shutdownDelayMs: env.SHUTDOWN_DELAY_MS,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     keepCaptures: env.KEEP_CAPTURES,
+    /** Infinity where it is unlimited. */
+    retain: {
+      okImagesDays: env.RETAIN_OK_IMAGES_DAYS,
+      flaggedImagesDays: env.RETAIN_FLAGGED_IMAGES_DAYS,
+      okDays: env.RETAIN_OK_DAYS,
+      flaggedDays: env.RETAIN_FLAGGED_DAYS,
+      maxRecords: env.RETAIN_MAX_RECORDS,
+      maxBytes: env.RETAIN_MAX_BYTES,
+      minFreeBytes: env.RETAIN_MIN_FREE_BYTES,
+    },
     webhookAllow: env.WEBHOOK_ALLOW,
     webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
     webhookTimeoutMs: env.WEBHOOK_TIMEOUT_MS,
@@ -155,6 +197,11 @@ function toConfig(env: z.infer<typeof environment>) {
       audioMaxClipped: env.GATE_AUDIO_MAX_CLIPPED,
     }),
   };
+}
+
+/** workers x threads <= cores: more than that loses throughput, measured. */
+function defaultWorkers({ EXECUTION_PROVIDERS, INTRA_OP_THREADS }: z.infer<typeof environment>): number {
+  return EXECUTION_PROVIDERS.includes('webgpu') ? 1 : Math.max(1, Math.floor(cores / INTRA_OP_THREADS));
 }
 
 /** Without what is not set, so that defaults can be spread beneath it. */

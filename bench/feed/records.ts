@@ -10,12 +10,12 @@ export function inspectionAt(i: number): Inspection {
   return {
     inspectionId,
     revision: 1,
+    previous: null,
     captureId: `capture-${i}`,
     lineId: `line-${i % LINES}`,
     stationId: `station-${i % LINES}`,
     partId: `part-${i}`,
     productId: 'bracket',
-    previous: null,
     recipe: null,
     recipeRevision: null,
     capturedAt: at,

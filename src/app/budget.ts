@@ -36,7 +36,7 @@ function defaultBytes(): number {
   return Math.min(GIB, Math.floor(memoryBytes / 4));
 }
 
-/** Of a capture with every modality of the model; twice, because a copy of each is moved to a worker. */
+/** Of a capture with every modality of the model; twice, because a copy of each goes to a worker. */
 function tensorBytes({ encoders }: Manifest): number {
   return encoders
     .flatMap(({ inputs }) => inputs)

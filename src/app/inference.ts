@@ -79,11 +79,11 @@ export async function openInference(
 }
 
 async function startup(config: Config, bundles: readonly Bundle[]): Promise<Startup> {
-  const { providers, providerPolicy, intraOpThreads } = config;
+  const { providers, providerPolicy, gpuDeviceId, intraOpThreads } = config;
   return {
     type: 'startup',
     models: await Promise.all(bundles.map(workerModel)),
-    options: { providers, policy: providerPolicy, intraOpThreads },
+    options: { providers, policy: providerPolicy, deviceId: gpuDeviceId, intraOpThreads },
   };
 }
 

@@ -3,6 +3,7 @@ import type { Inspection } from '../inspection.js';
 import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake/intake-store.js';
 import type { ResultStore } from '../store/store.js';
 import { inPieces, otherContent, setAside } from './refusals.js';
+import { isExpired } from './transitions.js';
 
 export interface OnceOptions {
   readonly intake: IntakeStore;
@@ -144,7 +145,7 @@ export class Once {
     const fresh = (version: string) => ({ is: 'free', version, inspectionId: newInspectionId() }) as const;
     if (held === undefined) return fresh(ABSENT);
     const { version, entry } = held;
-    if (entry.wakeAtMs === null && entry.expiresAtMs <= nowMs()) return fresh(version);
+    if (isExpired(entry, nowMs())) return fresh(version);
     if (entry.contentHash === null) throw inPieces(entry.captureId);
     const inspection = await this.#recordOf(entry);
     const { lease } = entry;

@@ -6,7 +6,7 @@ import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake
 import type { Late, Recipe } from '../recipes/recipe.js';
 import { sha256Of } from './content-hash.js';
 import { otherContent, otherMetadata, otherPiece } from './refusals.js';
-import { accepted, bytesOf, opened } from './transitions.js';
+import { accepted, bytesOf, isExpired, opened } from './transitions.js';
 
 export interface PiecesOptions {
   readonly intake: IntakeStore;
@@ -97,8 +97,7 @@ export class Pieces {
   async #read(captureId: string): Promise<Held> {
     const { intake, nowMs, newInspectionId, windowMs, maxWaitMs } = this.#options;
     const held = await intake.get(captureId);
-    const expired = held !== undefined && held.entry.wakeAtMs === null && held.entry.expiresAtMs <= nowMs();
-    if (held !== undefined && !expired) return held;
+    if (held !== undefined && !isExpired(held.entry, nowMs())) return held;
     const fresh = { captureId, inspectionId: newInspectionId(), nowMs: nowMs(), windowMs };
     return { version: held?.version ?? ABSENT, entry: opened(fresh, maxWaitMs) };
   }

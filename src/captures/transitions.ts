@@ -172,6 +172,11 @@ function reopened(entry: IntakeEntry, nowMs: number): IntakeEntry {
   return { ...entry, state: 'OPEN', contentHash: null, pieces, wakeAtMs: openUntilMs };
 }
 
+/** As if it had never come. */
+export function isExpired({ wakeAtMs, expiresAtMs }: IntakeEntry, nowMs: number): boolean {
+  return wakeAtMs === null && expiresAtMs <= nowMs;
+}
+
 export function bytesOf(pieces: readonly Piece[]): number {
   return pieces.reduce((total, { bytes, held }) => total + (held ? bytes : 0), 0);
 }

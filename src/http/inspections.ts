@@ -29,7 +29,11 @@ export interface InspectionRouteOptions {
 }
 
 /** As text, in a query or a header. */
-const patience = z.coerce.number().pipe(deadlineMs);
+const patience = z
+  .string()
+  .regex(/^\d{1,6}$/, 'must be whole milliseconds, 1 to 600000')
+  .transform(Number)
+  .pipe(deadlineMs);
 const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 
 const postSchema = {

@@ -27,6 +27,9 @@ export interface Metrics {
   storeFailed(): void;
   spooled(records: number, bytes: number): void;
   spoolDropped(): void;
+  /** `fill`: 0 to 1, how near the nearest limit is. */
+  storeUsage(records: number, bytes: number, fill: number): void;
+  removed(what: 'images' | 'records', reason: 'age' | 'count' | 'bytes', count: number): void;
   queueDepth(depth: number): void;
   inFlight(change: 1 | -1): void;
   inFlightBytes(bytes: number): void;
@@ -111,6 +114,27 @@ export function createMetrics(): Metrics {
   const spoolDropped = new Counter({
     name: 'branchline_spool_dropped_total',
     help: 'Inspections lost: the store was away and the spool full or failing.',
+    registers,
+  });
+  const storeRecords = new Gauge({
+    name: 'branchline_store_records',
+    help: 'Inspections in the result store, at the last round of retention.',
+    registers,
+  });
+  const storeBytes = new Gauge({
+    name: 'branchline_store_bytes',
+    help: 'Bytes of the result store; with Redis, all that the server holds.',
+    registers,
+  });
+  const storeFill = new Gauge({
+    name: 'branchline_store_fill_ratio',
+    help: 'How near the store is to the nearest of its limits (RETAIN_MAX_*, RETAIN_MIN_FREE_BYTES): at 1 it removes.',
+    registers,
+  });
+  const removals = new Counter({
+    name: 'branchline_retention_removed_total',
+    help: 'Inspections whose images were removed, or that were removed whole, by what asked for it.',
+    labelNames: ['what', 'reason'],
     registers,
   });
   const depth = new Gauge({
@@ -255,6 +279,12 @@ export function createMetrics(): Metrics {
       spoolBytes.set(bytes);
     },
     spoolDropped: () => spoolDropped.inc(),
+    storeUsage(records, bytes, fill) {
+      storeRecords.set(records);
+      storeBytes.set(bytes);
+      storeFill.set(fill);
+    },
+    removed: (what, reason, count) => removals.inc({ what, reason }, count),
     queueDepth: (value) => depth.set(value),
     inFlight: (change) => inFlight.inc(change),
     inFlightBytes: (bytes) => inFlightBytes.set(bytes),

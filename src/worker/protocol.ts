@@ -39,6 +39,8 @@ export interface SessionOptions {
   readonly providers: readonly string[];
   /** strict: the first provider or no start; fallback: the first that starts. */
   readonly policy: 'strict' | 'fallback';
+  /** Which of several GPUs, as the provider counts them; undefined: its first. */
+  readonly deviceId?: number | undefined;
   readonly intraOpThreads: number;
 }
 

@@ -2,6 +2,8 @@
 import type { ProviderReport, SessionOptions, WorkerModel } from './protocol.js';
 import { ModelSession } from './session.js';
 
+type Device = Omit<SessionOptions, 'providers' | 'policy'>;
+
 export interface OpenModels {
   readonly sessions: ReadonlyMap<string, ModelSession>;
   readonly provider: ProviderReport;
@@ -15,17 +17,19 @@ const ADVICE: Readonly<Record<string, string>> = {
     'TensorRT needs what CUDA needs, and the TensorRT libraries: on a machine with internet run ' +
     '"node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12"',
   webgpu: 'WebGPU needs a GPU with a Vulkan driver (Debian: libvulkan1) and XDG_RUNTIME_DIR set',
+  dml: 'DirectML is part of ONNX Runtime for Windows alone',
+  coreml: 'Core ML is part of ONNX Runtime for macOS alone',
 };
 
 /** Throws an Error of one line naming the provider, what is missing and how to get it. */
 export async function openModels(
   models: readonly WorkerModel[],
-  { providers, policy, intraOpThreads }: SessionOptions,
+  { providers, policy, ...device }: SessionOptions,
 ): Promise<OpenModels> {
   const refused: { provider: string; why: string }[] = [];
   for (const provider of providers) {
     try {
-      const sessions = await openAll(models, provider, intraOpThreads);
+      const sessions = await openAll(models, provider, device);
       return { sessions, provider: { active: provider, refused } };
     } catch (error) {
       refused.push({ provider, why: firstLine((error as Error).message) });
@@ -35,11 +39,10 @@ export async function openModels(
   throw new Error(refused.map(explain).join(' | '));
 }
 
-async function openAll(models: readonly WorkerModel[], provider: string, intraOpThreads: number) {
+async function openAll(models: readonly WorkerModel[], provider: string, device: Device) {
   const sessions = new Map<string, ModelSession>();
   try {
-    for (const model of models)
-      sessions.set(model.key, await ModelSession.open(model, provider, intraOpThreads));
+    for (const model of models) sessions.set(model.key, await ModelSession.open(model, provider, device));
     return sessions;
   } catch (error) {
     for (const session of sessions.values()) await session.release();

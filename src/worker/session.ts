@@ -2,11 +2,19 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { pick, type Rows, toAnswer } from './answer.js';
 import { assemble, type EncoderBatch, type HeadBatch, samplesOf } from './batch.js';
-import type { BatchAnswer, BatchTensor, BranchCall, GraphTime, WorkerModel } from './protocol.js';
+import type {
+  BatchAnswer,
+  BatchTensor,
+  BranchCall,
+  GraphTime,
+  SessionOptions,
+  WorkerModel,
+} from './protocol.js';
 
 const HEAD_OUTPUTS = ['score', 'map', 'modality_score', 'modality_weight'];
 const MODALITY_MAP = 'map';
 
+type Device = Pick<SessionOptions, 'deviceId' | 'intraOpThreads'>;
 type OutputMap = Readonly<Record<string, Tensor>>;
 
 interface TensorNames {
@@ -38,13 +46,13 @@ export class ModelSession {
   ) {}
 
   /** Throws where the provider cannot start, or a graph's own names are not the manifest's. */
-  static async open(model: WorkerModel, provider: string, intraOpThreads: number): Promise<ModelSession> {
+  static async open(model: WorkerModel, provider: string, on: Device): Promise<ModelSession> {
     // What it logs it also throws; printed twice, the one line that says what to do would be lost.
     env.logLevel = 'fatal';
     const opened: InferenceSession[] = [];
     const open = async (what: string, onnx: Uint8Array, names: TensorNames) => {
       const graph = `${model.key}, ${what}`;
-      const session = await createSession(graph, onnx, sessionOptions(provider, intraOpThreads));
+      const session = await createSession(graph, onnx, sessionOptions(provider, on));
       opened.push(session);
       assertNames(graph, session, names);
       return session;
@@ -165,9 +173,13 @@ async function createSession(
   }
 }
 
-function sessionOptions(provider: string, intraOpThreads: number): InferenceSession.SessionOptions {
+/** Of its options ONNX Runtime's Node binding passes on the device alone. */
+function sessionOptions(
+  provider: string,
+  { deviceId, intraOpThreads }: Device,
+): InferenceSession.SessionOptions {
   return {
-    executionProviders: [provider],
+    executionProviders: [withDevice(provider, deviceId)],
     intraOpNumThreads: intraOpThreads,
     interOpNumThreads: 1,
     // What a run allocated they would keep for the next of its size: as fast without, at half the memory, measured.
@@ -176,6 +188,20 @@ function sessionOptions(provider: string, intraOpThreads: number): InferenceSess
     // A spinning pool keeps its core busy between captures: without it 40 % less idle CPU, measured.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
+}
+
+function withDevice(
+  provider: string,
+  deviceId: number | undefined,
+): InferenceSession.ExecutionProviderConfig {
+  switch (provider) {
+    case 'cuda':
+    case 'tensorrt':
+    case 'dml':
+      return deviceId === undefined ? provider : { name: provider, deviceId };
+    default:
+      return provider;
+  }
 }
 
 function assertNames(what: string, session: InferenceSession, names: TensorNames): void {

@@ -34,6 +34,11 @@ describe('loadConfig', () => {
     });
   });
 
+  it('tries, where asked to find out, the accelerator of the platform before the processor', () => {
+    const { providers, providerPolicy } = loadConfig({ EXECUTION_PROVIDERS: 'auto' });
+    expect([providers.at(-1), providerPolicy]).toEqual(['cpu', 'fallback']);
+  });
+
   it('takes an empty variable as not set', () => {
     expect(loadConfig({ PORT: '', REDIS_URL: ' ' })).toMatchObject({ port: 8080, redisUrl: undefined });
   });
@@ -47,13 +52,24 @@ describe('loadConfig', () => {
     ['PORT', '80a', 'PORT=80a: must be an integer'],
     ['PORT', '65536', 'PORT=65536: must be at most 65535'],
     ['WORKERS', '0', 'WORKERS=0: must be at least 1'],
+    ['EXECUTION_PROVIDERS', 'cuda,gpu', 'EXECUTION_PROVIDERS=cuda,gpu: must be one of cpu, cuda, tensorrt'],
+    ['EXECUTION_PROVIDERS', 'auto,cpu', 'EXECUTION_PROVIDERS=auto,cpu: "auto" stands alone'],
     ['PROVIDER_POLICY', 'maybe', 'PROVIDER_POLICY=maybe: must be one of strict, fallback'],
     ['KEEP_CAPTURES', 'all', 'KEEP_CAPTURES=all: must be one of none, thumbnail'],
     ['GATE_RANGE_MIN_VALID', '2', 'GATE_RANGE_MIN_VALID=2: must be at most 1'],
     ['GATE_AUDIO_MIN_RMS', '-1', 'GATE_AUDIO_MIN_RMS=-1: must be a number, 0 or more'],
+    ['RETAIN_OK_DAYS', 'forever', 'RETAIN_OK_DAYS=forever: must be a number of days, or unlimited'],
+    ['RETAIN_MAX_BYTES', '-1', 'RETAIN_MAX_BYTES=-1: must be a number of bytes, or unlimited'],
     ['LOG_LEVEL', 'loud', 'LOG_LEVEL=loud: must be one of fatal'],
   ])('names %s=%s', (variable, value, message) => {
     expect(() => loadConfig({ [variable]: value })).toThrow(message);
+  });
+
+  it('gives WebGPU one worker, and refuses more', () => {
+    expect(loadConfig({ EXECUTION_PROVIDERS: 'webgpu' }).workers).toBe(1);
+    expect(() => loadConfig({ EXECUTION_PROVIDERS: 'webgpu', WORKERS: '2' })).toThrow(
+      'WORKERS=2: must be 1 with webgpu, whose runs may not overlap',
+    );
   });
 
   it('does not repeat a URL, which may carry a password', () => {

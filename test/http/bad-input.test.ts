@@ -287,7 +287,7 @@ describe('the body', () => {
   it('asks for a deadline that is none', () =>
     expectRefused(
       form(good.parts),
-      { status: 400, code: 'BAD_REQUEST', detail: /x-deadline-ms/ },
+      { status: 400, code: 'BAD_REQUEST', detail: /x-deadline-ms must be whole milliseconds, 1 to 600000/ },
       { 'x-deadline-ms': 'soon' },
     ));
 
