@@ -53,7 +53,7 @@ describe('npm run line', () => {
       expect(code).toBe(0);
       expect((await readdir(folder)).filter((name) => name.startsWith('branchline-'))).toEqual([]);
     },
-    120_000,
+    300_000,
   );
 
   it.each([
