@@ -1,7 +1,7 @@
 // Holds the directions of docs/architecture.md: what runs may import what.
 // It reads the compiled files, where type-only imports are gone: rooms may share types, not code.
 
-const ROOMS = 'modality|bundle|branch|schedule|worker|verdict|heatmap|store|metrics';
+const ROOMS = 'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push';
 
 /** @param {string} name @param {string} target @param {string[]} allowed */
 const sole = (name, target, allowed) => ({
@@ -35,14 +35,14 @@ module.exports = {
       name: 'http-stays-outside',
       severity: 'error',
       comment: 'the line and its steps know nothing of HTTP',
-      from: { path: '^dist/src/(inspect\\.js|inspect/|recipes\\.js)' },
+      from: { path: '^dist/src/(inspect\\.js|inspect/|captures/|recipes/)' },
       to: { path: '^dist/src/(http/|app\\.js|app/)' },
     },
     {
       name: 'leaves',
       severity: 'error',
-      comment: 'errors and inspection import nothing of ours',
-      from: { path: '^dist/src/(errors|inspection)\\.js$' },
+      comment: 'errors, inspection and canonical-json import nothing of ours',
+      from: { path: '^dist/src/(errors|inspection|canonical-json)\\.js$' },
       to: { path: '^dist/src/' },
     },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
@@ -74,6 +74,7 @@ module.exports = {
       '^dist/src/store/redis\\.js$',
       '^dist/src/app/storage\\.js$',
     ]),
+    sole('mqtt-publishes', 'node_modules/mqtt/', ['^dist/src/push/mqtt\\.js$']),
     sole('metrics-count', 'node_modules/prom-client/', ['^dist/src/metrics/']),
   ],
   options: { doNotFollow: { path: 'node_modules' }, moduleSystems: ['es6'] },

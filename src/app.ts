@@ -2,9 +2,12 @@
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { openBudget } from './app/budget.js';
+import { openCaptures } from './app/captures.js';
 import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
+import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
+import { openRecipes } from './app/recipes.js';
 import { openRetention } from './app/retention.js';
 import { openStorage } from './app/storage.js';
 import { openBundle } from './bundle/bundle.js';
@@ -20,7 +23,7 @@ import { createInspect } from './inspect.js';
 import { createMetrics } from './metrics/metrics.js';
 import { decodePart } from './modality/decode.js';
 import { defaultGateLimits, qualityFault } from './modality/gate.js';
-import { loadRecipes, Recipes } from './recipes.js';
+import { loadSeeds } from './recipes/seeds.js';
 
 export interface App extends Ends {
   /** Ready to listen. */
@@ -82,14 +85,20 @@ async function openRooms(
 
   const folders = await discoverBundles(config.modelsDir, config.models);
   const models = new ModelRegistry(await Promise.all(folders.map(openBundle)), config.defaultModel);
-  const recipes = config.recipesFile ? await loadRecipes(config.recipesFile, models) : new Recipes({});
+  const seeds = config.recipesFile ? await loadSeeds(config.recipesFile, models) : {};
 
   const budget = openBudget(config, models.bundles, metrics);
 
   const storage = await openStorage(config, log, metrics);
   closers.push(() => storage.close());
+  const opened = await openRecipes(config, models, storage, seeds, log);
+  closers.push(() => opened.close());
+  const { recipes } = opened;
   const retention = openRetention(config, storage.store, metrics, log);
   closers.push(() => retention.close());
+
+  const push = openPush(config, storage, metrics, log);
+  closers.push(() => push.close());
 
   const inference = await openInference(config, models.bundles, metrics, log);
   closers.push(() => inference.pool.close());
@@ -109,24 +118,30 @@ async function openRooms(
     },
   });
 
+  const inspect = createInspect({
+    models,
+    recipes,
+    decoder: {
+      decode: decodePart,
+      fault: (tensor, spec) => qualityFault(tensor, spec, gateLimits),
+    },
+    scheduler: inference.scheduler,
+    keeper,
+    nowMs: () => performance.now(),
+    onInspected: metrics.inspected,
+  });
+  const captures = openCaptures({ config, models, recipes, storage, inspect, budget, metrics, log });
+  closers.push(() => captures.close());
+
   await mountRoutes(
     server,
     {
-      inspect: createInspect({
-        models,
-        recipes,
-        decoder: {
-          decode: decodePart,
-          fault: (tensor, spec) => qualityFault(tensor, spec, gateLimits),
-        },
-        scheduler: inference.scheduler,
-        keeper,
-        nowMs: () => performance.now(),
-        onInspected: metrics.inspected,
-      }),
+      captures: captures.captures,
+      recipes,
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,
+      webhooks: push,
       models,
       provider: () => inference.pool.provider,
       readiness: createReadiness(inference, storage.store, leaving.signal),
@@ -137,6 +152,7 @@ async function openRooms(
           const { pool, scheduler } = inference;
           metrics.workers(pool.alive, pool.wanted, pool.stuck);
           metrics.oldestWait(scheduler.oldestWaitMs / 1000);
+          metrics.pushLag(push.lagSeconds());
           return metrics.scrape();
         },
       },
@@ -147,5 +163,6 @@ async function openRooms(
     config,
   );
   closers.push(() => farewell.closeGently());
+  await captures.captures.runners.start();
   return { server, inference };
 }

@@ -15,6 +15,11 @@ const TABLE = {
   PART_UNSUPPORTED: [415, 'A part has a format that is not supported'],
   PART_TOO_LARGE: [413, 'A part is too large'],
   PART_WRONG_KIND: [422, 'A part does not fit its modality'],
+  BAD_RECIPE: [422, 'The recipe does not fit the loaded models'],
+  TOO_FEW_PARTS: [422, 'Too few good parts to promise a false-call rate'],
+  PRECONDITION_FAILED: [412, 'Somebody else changed it first'],
+  CAPTURE_CONFLICT: [409, 'The capture is there already, with other content'],
+  CAPTURE_FAILED: [422, 'The capture was set aside'],
   NO_BRANCH: [422, 'No branch serves these modalities'],
   NOT_FOUND: [404, 'Not found'],
   ACK_REFUSED: [409, 'The acknowledgement cannot be kept'],
@@ -31,6 +36,11 @@ const TABLE = {
   WORKER_STUCK: [503, 'The inference worker does not come back'],
   CLIENT_GONE: [499, 'The client hung up'],
   SHUTTING_DOWN: [503, 'The service is shutting down'],
+  WEBHOOKS_OFF: [403, 'Webhooks are switched off'],
+  WEBHOOK_TARGET_REFUSED: [422, 'The webhook may not go there'],
+  WEBHOOK_ENDED: [409, 'The subscription has ended'],
+  TOO_MANY_WEBHOOKS: [409, 'There are as many webhooks as there may be'],
+  TOO_MANY_READERS: [503, 'Too many readers are connected'],
   INTERNAL: [500, 'Something broke inside'],
 } as const satisfies Record<string, readonly [number, string]>;
 

@@ -72,12 +72,18 @@ export const inspectionSchema = z.object({
   inspectionId: z.string(),
   /** 1 as first answered; each review and each revised answer adds one, and a new entry to the feed. */
   revision: z.int().min(1),
+  /** Of a revision, where a modality came late: what had been answered without it. */
+  previous: z
+    .object({ revision: z.int().min(1), verdict, score: unit.nullable(), branch: z.string().nullable() })
+    .nullable(),
   captureId: z.string(),
   lineId: z.string().nullable(),
   stationId: z.string().nullable(),
   partId: z.string().nullable(),
   productId: z.string().nullable(),
   recipe: z.string().nullable(),
+  /** Of the recipe, as it was when the part was judged. */
+  recipeRevision: z.object({ revision: z.int().min(1), hash: z.string() }).nullable(),
   capturedAt: z.string().nullable(),
   attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   state: z.literal('COMPLETED'),

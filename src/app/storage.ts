@@ -11,6 +11,8 @@ import type { Log } from './inference.js';
 
 export interface Storage {
   readonly store: ResultStore;
+  /** The connection to it, where it is shared. */
+  readonly redis: Redis | undefined;
   close(): Promise<void>;
 }
 
@@ -30,7 +32,7 @@ export async function openStorage(
     return config.spoolLimitBytes === 0 ? shared : withSpool(shared, config, log, metrics);
   }
   const store = await openLmdbStore({ path: config.storePath });
-  return { store, close: () => store.close() };
+  return { store, redis: undefined, close: () => store.close() };
 }
 
 /** What cannot be written to Redis waits here on the disk. Throws an Error of one line naming the variable. */
@@ -57,7 +59,9 @@ async function withSpool(
     },
   });
   return {
+    ...shared,
     store,
+    redis: shared.redis,
     close: async () => {
       await store.close();
       await shared.close();
@@ -93,6 +97,7 @@ async function openRedis(url: string, timeoutMs: number, log: Log): Promise<Stor
   const store = createRedisStore({ redis, keyPrefix: KEY_PREFIX });
   return {
     store,
+    redis,
     close: async () => {
       await store.close();
       redis.disconnect();

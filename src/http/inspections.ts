@@ -2,7 +2,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Inspect } from '../inspect.js';
+import type { Captures } from '../captures/captures.js';
+import { captureView } from '../captures/view.js';
 import { deadlineMs, identifier, inspectionSchema } from '../inspection.js';
 import { noInspection } from '../store/revise.js';
 import type { ResultStore } from '../store/store.js';
@@ -12,10 +13,11 @@ import type { MetricsPage } from './metrics.js';
 import { PROBLEM_TYPE, problem } from './problem.js';
 import { announcedBytes } from './read-body.js';
 import { bodyCopies, readCapture } from './read-capture.js';
+import { prefer, prefersAsync, REPLAYED, sendAccepted } from './respond-async.js';
 import { watchClient } from './waiting-client.js';
 
 export interface InspectionRouteOptions {
-  readonly inspect: Inspect;
+  readonly captures: Pick<Captures, 'inspect' | 'accept'>;
   readonly admit: (deadlineMs?: number) => void;
   readonly store: Pick<ResultStore, 'get'>;
   readonly budget: ByteBudget;
@@ -44,8 +46,8 @@ const postSchema = {
     deadlineMs: patience.optional().describe('how long the answer is worth waiting for'),
   }),
   // Loose: what Fastify validates it also replaces, and the body's type and length stand here too.
-  headers: z.looseObject({ 'x-deadline-ms': patience.optional() }),
-  response: { 200: inspectionSchema, '4xx': problems, '5xx': problems },
+  headers: z.looseObject({ 'x-deadline-ms': patience.optional(), prefer }),
+  response: { 200: inspectionSchema, 202: captureView, '4xx': problems, '5xx': problems },
 };
 
 const getSchema = {
@@ -56,7 +58,7 @@ const getSchema = {
 };
 
 export function inspectionRoutes(instance: FastifyInstance, options: InspectionRouteOptions): void {
-  const { inspect, admit, budget, store, metrics, hurry } = options;
+  const { captures, admit, budget, store, metrics, hurry } = options;
   const { bodyLimitBytes, bodyStallMs, defaultDeadlineMs } = options;
   const server = instance.withTypeProvider<ZodTypeProvider>();
 
@@ -67,7 +69,7 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
       config: { documentedBody: captureBody },
       onRequest: async (request, reply) => {
         const known = knownPatience(request);
-        admit(known === undefined ? undefined : performance.now() + known);
+        if (!prefersAsync(request)) admit(known === undefined ? undefined : performance.now() + known);
         metrics.inFlight(1);
         reply.raw.once('close', () => metrics.inFlight(-1));
       },
@@ -85,11 +87,19 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         const onStall = metrics.bodyStalled;
         const reading = { announcedBytes: announced, bodyLimitBytes, bodyStallMs, claim, signal, onStall };
         const received = await readCapture(request, request.query, reading);
+        const { model } = request.query;
+        if (prefersAsync(request)) {
+          const accepted = await captures.accept({ ...received, model });
+          return sendAccepted(reply, accepted);
+        }
         const patienceMs = known ?? received.metadata.deadlineMs ?? defaultDeadlineMs;
         if (known === undefined) client.waitFor(patienceMs);
         const times = { receivedAt, receivedMs, deadlineMs: receivedMs + patienceMs };
         const { reservePixels } = claim;
-        return await inspect({ ...received, ...times, signal, reservePixels, model: request.query.model });
+        const capture = { ...received, ...times, signal, reservePixels, model };
+        const { inspection, replayed } = await captures.inspect(capture);
+        if (replayed) reply.header(REPLAYED, 'true');
+        return inspection;
       } finally {
         claim.release();
       }

@@ -3,14 +3,17 @@ import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { ModelRegistry } from '../bundle/registry.js';
+import type { Captures } from '../captures/captures.js';
 import type { ErrorCode } from '../errors.js';
-import type { Inspect } from '../inspect.js';
+import type { Recipes } from '../recipes/recipes.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import type { ByteBudget } from './byte-budget.js';
+import { captureRoutes } from './captures.js';
 import { consumerRoutes } from './consumers.js';
 import { documentApi } from './documentation.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
+import { eventRoutes } from './events.js';
 import { feedRoutes } from './feed.js';
 import { healthRoutes, type Readiness } from './health.js';
 import { heatmapRoutes, type MapRenderer } from './heatmap.js';
@@ -20,8 +23,10 @@ import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
 import type { BodyForm } from './read-capture.js';
+import { recipeRoutes } from './recipes.js';
 import { reviewRoutes } from './reviews.js';
 import { shuttingDown } from './waiting-client.js';
+import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
 
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -30,16 +35,19 @@ export interface HttpOptions {
   readonly bodyLimitBytes: number;
   readonly bodyStallMs: number;
   readonly defaultDeadlineMs: number;
+  readonly eventsMaxClients: number;
   readonly logLevel: string;
 }
 
 /** What the routes need of the rooms; each route takes its share. */
 export interface HttpRooms {
-  readonly inspect: Inspect;
+  readonly captures: Captures;
+  readonly recipes: Recipes;
   /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE. */
   readonly admit: (deadlineMs?: number) => void;
   readonly budget: ByteBudget;
   readonly store: ResultStore;
+  readonly webhooks: WebhookRouteOptions['webhooks'];
   readonly models: ModelRegistry;
   readonly provider: () => ProviderReport;
   readonly readiness: () => Promise<Readiness>;
@@ -70,6 +78,8 @@ export function createServer(
       void refuse(refusal, request, reply, drainLimits);
     },
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // A captureId has 128 characters, and each may be written as several.
+    routerOptions: { maxParamLength: 2048 },
     forceCloseConnections: 'idle',
     // Answered below, as a problem and with the health routes left open.
     return503OnClosing: false,
@@ -100,7 +110,12 @@ export async function mountRoutes(
   reviewRoutes(server, { ...rooms, ...options });
   consumerRoutes(server, { ...rooms, ...options });
   lineRoutes(server, { ...rooms, ...options });
+  captureRoutes(server, { ...rooms, ...options });
+  // Not all of the options: the configuration has `models` of its own.
+  recipeRoutes(server, { ...rooms, bodyStallMs: options.bodyStallMs });
   heatmapRoutes(server, rooms);
+  eventRoutes(server, { ...rooms, ...options });
+  webhookRoutes(server, { ...rooms, ...options });
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);
   await server.ready();

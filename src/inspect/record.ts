@@ -8,6 +8,8 @@ import type { Judged } from './judge-answer.js';
 
 export interface Findings {
   readonly inspectionId: string;
+  readonly revision: number;
+  readonly previous: Inspection['previous'];
   readonly metadata: CaptureMetadata;
   readonly assignment: Assignment;
   readonly decoded: DecodedParts;
@@ -23,13 +25,15 @@ export function record(findings: Findings): Inspection {
   const { manifest, sha256 } = assignment.bundle;
   return {
     inspectionId,
-    revision: 1,
+    revision: findings.revision,
+    previous: findings.previous,
     captureId: metadata.captureId ?? inspectionId,
     lineId: metadata.lineId ?? null,
     stationId: metadata.stationId ?? null,
     partId: metadata.partId ?? null,
     productId: metadata.productId ?? null,
     recipe: metadata.recipe ?? null,
+    recipeRevision: assignment.recipe,
     capturedAt: metadata.capturedAt ?? null,
     attributes: metadata.attributes ?? {},
     state: 'COMPLETED',
