@@ -5,6 +5,7 @@ import { openBudget } from './app/budget.js';
 import { openCaptures } from './app/captures.js';
 import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
+import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
 import { openRecipes } from './app/recipes.js';
 import { openRetention } from './app/retention.js';
@@ -96,6 +97,9 @@ async function openRooms(
   const retention = openRetention(config, storage.store, metrics, log);
   closers.push(() => retention.close());
 
+  const push = openPush(config, storage, metrics, log);
+  closers.push(() => push.close());
+
   const inference = await openInference(config, models.bundles, metrics, log);
   closers.push(() => inference.pool.close());
 
@@ -137,6 +141,7 @@ async function openRooms(
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,
+      webhooks: push,
       models,
       provider: () => inference.pool.provider,
       readiness: createReadiness(inference, storage.store, leaving.signal),
@@ -147,6 +152,7 @@ async function openRooms(
           const { pool, scheduler } = inference;
           metrics.workers(pool.alive, pool.wanted, pool.stuck);
           metrics.oldestWait(scheduler.oldestWaitMs / 1000);
+          metrics.pushLag(push.lagSeconds());
           return metrics.scrape();
         },
       },

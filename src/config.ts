@@ -31,6 +31,11 @@ const list = text.transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
+/** Hosts, hosts with port, or origins. */
+const hosts = list.refine(
+  (items) => items.every((item) => /^(https?:\/\/)?(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.test(item)),
+  'must list hosts, hosts with port or origins by comma, such as mes.example,10.0.0.5:8443,https://hooks.example',
+);
 const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
   z.enum(options, `must be one of ${options.join(', ')}`);
 
@@ -62,6 +67,13 @@ const environment = z.object({
   STORE_TIMEOUT_MS: integer(1, 600_000).default(2000),
   EXECUTION_PROVIDERS: providers.default(['cpu']),
   GPU_DEVICE_ID: integer(0, 1023).optional(),
+  WEBHOOK_ALLOW: hosts.default([]),
+  WEBHOOK_ALLOW_PRIVATE: z.stringbool('must be true or false').default(false),
+  WEBHOOK_TIMEOUT_MS: integer(1, 60_000).default(10_000),
+  WEBHOOK_MAX_ATTEMPTS: integer(1, 1000).default(20),
+  WEBHOOK_MAX_AGE_HOURS: integer(1, 720).default(24),
+  MQTT_URL: z.url({ protocol: /^mqtts?$/, message: 'must be an mqtt:// or mqtts:// URL' }).optional(),
+  EVENTS_MAX_CLIENTS: integer(1, 10_000).default(64),
   PROVIDER_POLICY: oneOf(['strict', 'fallback']).default('strict'),
   INTRA_OP_THREADS: integer(1, 1024).default(1),
   WORKERS: integer(1, 1024).optional(),
@@ -167,6 +179,13 @@ function toConfig(env: z.infer<typeof environment>) {
       maxBytes: env.RETAIN_MAX_BYTES,
       minFreeBytes: env.RETAIN_MIN_FREE_BYTES,
     },
+    webhookAllow: env.WEBHOOK_ALLOW,
+    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
+    webhookTimeoutMs: env.WEBHOOK_TIMEOUT_MS,
+    webhookMaxAttempts: env.WEBHOOK_MAX_ATTEMPTS,
+    webhookMaxAgeHours: env.WEBHOOK_MAX_AGE_HOURS,
+    mqttUrl: env.MQTT_URL,
+    eventsMaxClients: env.EVENTS_MAX_CLIENTS,
     logLevel: env.LOG_LEVEL,
     /** Instead of the gate's own defaults. */
     gateLimits: given<GateLimits>({

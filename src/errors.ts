@@ -36,6 +36,11 @@ const TABLE = {
   WORKER_STUCK: [503, 'The inference worker does not come back'],
   CLIENT_GONE: [499, 'The client hung up'],
   SHUTTING_DOWN: [503, 'The service is shutting down'],
+  WEBHOOKS_OFF: [403, 'Webhooks are switched off'],
+  WEBHOOK_TARGET_REFUSED: [422, 'The webhook may not go there'],
+  WEBHOOK_ENDED: [409, 'The subscription has ended'],
+  TOO_MANY_WEBHOOKS: [409, 'There are as many webhooks as there may be'],
+  TOO_MANY_READERS: [503, 'Too many readers are connected'],
   INTERNAL: [500, 'Something broke inside'],
 } as const satisfies Record<string, readonly [number, string]>;
 

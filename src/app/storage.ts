@@ -59,6 +59,7 @@ async function withSpool(
     },
   });
   return {
+    ...shared,
     store,
     redis: shared.redis,
     close: async () => {

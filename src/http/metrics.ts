@@ -7,6 +7,7 @@ export interface MetricsPage {
   httpAnswered(method: string, route: string, status: number, seconds: number): void;
   inFlight(change: 1 | -1): void;
   bodyStalled(): void;
+  eventReaders(count: number): void;
 }
 
 export function metricsRoutes(server: FastifyInstance, { metrics }: { metrics: MetricsPage }): void {

@@ -13,6 +13,7 @@ import { captureRoutes } from './captures.js';
 import { consumerRoutes } from './consumers.js';
 import { documentApi } from './documentation.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
+import { eventRoutes } from './events.js';
 import { feedRoutes } from './feed.js';
 import { healthRoutes, type Readiness } from './health.js';
 import { heatmapRoutes, type MapRenderer } from './heatmap.js';
@@ -25,6 +26,7 @@ import type { BodyForm } from './read-capture.js';
 import { recipeRoutes } from './recipes.js';
 import { reviewRoutes } from './reviews.js';
 import { shuttingDown } from './waiting-client.js';
+import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
 
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -33,6 +35,7 @@ export interface HttpOptions {
   readonly bodyLimitBytes: number;
   readonly bodyStallMs: number;
   readonly defaultDeadlineMs: number;
+  readonly eventsMaxClients: number;
   readonly logLevel: string;
 }
 
@@ -44,6 +47,7 @@ export interface HttpRooms {
   readonly admit: (deadlineMs?: number) => void;
   readonly budget: ByteBudget;
   readonly store: ResultStore;
+  readonly webhooks: WebhookRouteOptions['webhooks'];
   readonly models: ModelRegistry;
   readonly provider: () => ProviderReport;
   readonly readiness: () => Promise<Readiness>;
@@ -110,6 +114,8 @@ export async function mountRoutes(
   // Not all of the options: the configuration has `models` of its own.
   recipeRoutes(server, { ...rooms, bodyStallMs: options.bodyStallMs });
   heatmapRoutes(server, rooms);
+  eventRoutes(server, { ...rooms, ...options });
+  webhookRoutes(server, { ...rooms, ...options });
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);
   await server.ready();

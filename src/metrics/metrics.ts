@@ -44,6 +44,11 @@ export interface Metrics {
   workerLost(): void;
   workerStuck(): void;
   modelLoaded(model: ModelInfo): void;
+  pushed(channel: PushChannel, outcome: string): void;
+  pushLag(seconds: Readonly<Record<PushChannel, number>>): void;
+  mqttConnected(connected: boolean): void;
+  /** Clients of /v1/events. */
+  eventReaders(count: number): void;
   /** A capture that was sent again got the first answer. */
   captureReplayed(): void;
   /** A capture that nobody waits for was given up, by the problem's code. */
@@ -51,6 +56,8 @@ export interface Metrics {
   intakeFailed(): void;
   intakeHeld(usage: { readonly captures: number; readonly bytes: number }): void;
 }
+
+export type PushChannel = 'webhook' | 'mqtt';
 
 /** One registry an app, so that several can live in one process. */
 export function createMetrics(): Metrics {
@@ -204,6 +211,28 @@ export function createMetrics(): Metrics {
     labelNames: ['name', 'version', 'sha256', 'provider'],
     registers,
   });
+  const pushes = new Counter({
+    name: 'branchline_push_deliveries_total',
+    help: 'Attempts to deliver an event: delivered, failed (tried again), dead (given up), ended (the receiver declined).',
+    labelNames: ['channel', 'outcome'],
+    registers,
+  });
+  const pushLag = new Gauge({
+    name: 'branchline_push_lag_seconds',
+    help: 'How long the oldest event has waited that is being delivered, at the scrape; 0: none waits.',
+    labelNames: ['channel'],
+    registers,
+  });
+  const mqttConnected = new Gauge({
+    name: 'branchline_mqtt_connected',
+    help: '1 while this replica is connected to the MQTT broker.',
+    registers,
+  });
+  const eventReaders = new Gauge({
+    name: 'branchline_event_readers',
+    help: 'Clients connected to /v1/events.',
+    registers,
+  });
   const replayed = new Counter({
     name: 'branchline_captures_replayed_total',
     help: 'Captures sent again and answered with their first answer.',
@@ -272,6 +301,13 @@ export function createMetrics(): Metrics {
     },
     workerLost: () => workersLost.inc(),
     workerStuck: () => stuckDeclared.inc(),
+    pushed: (channel, outcome) => pushes.inc({ channel, outcome }),
+    pushLag: ({ webhook, mqtt }) => {
+      pushLag.set({ channel: 'webhook' }, webhook);
+      pushLag.set({ channel: 'mqtt' }, mqtt);
+    },
+    mqttConnected: (connected) => mqttConnected.set(connected ? 1 : 0),
+    eventReaders: (count) => eventReaders.set(count),
     captureReplayed: () => replayed.inc(),
     captureSetAside: (code) => setAside.inc({ code }),
     intakeFailed: () => intakeErrors.inc(),

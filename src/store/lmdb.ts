@@ -230,6 +230,12 @@ class LmdbStore implements ResultStore {
     return true;
   }
 
+  async end(): Promise<string> {
+    this.#assertOpen();
+    const feed = this.#feed();
+    return encodeCursor(feed, feed.tail);
+  }
+
   async ping(): Promise<void> {
     this.#assertOpen();
     await this.#rooms.meta.put('pingedAt', new Date().toISOString());

@@ -207,6 +207,12 @@ class RedisStore implements ResultStore {
     return (await answered(this.#redis.get(key))) === this.#replica;
   }
 
+  async end(): Promise<string> {
+    this.#assertOpen();
+    const feed = await this.#feed();
+    return encodeCursor(feed, feed.tail);
+  }
+
   async ping(): Promise<void> {
     this.#assertOpen();
     // A read-only replica and a full server answer PING; only a write tells.

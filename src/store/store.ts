@@ -182,6 +182,8 @@ export interface ResultStore {
   usage(): Promise<Usage>;
   /** true for one replica at a time, for so long or until it asks again. */
   leaseSweep(forMs: number): Promise<boolean>;
+  /** The cursor behind the newest record: what is saved from now on comes after it. */
+  end(): Promise<string>;
   /** Throws where the store cannot take writes now. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -70,6 +70,14 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
       expect(await ids({ limit: 2, after: second.nextCursor })).toEqual(['c4']);
     });
 
+    it('names the end of the feed: nothing before it, all that comes after', async () => {
+      await saveMany(2, (i) => ({ captureId: `before${i}` }));
+      const after = await store.end();
+      expect(await ids({ limit: 10, after })).toEqual([]);
+      await saveMany(1, () => ({ captureId: 'after' }));
+      expect(await ids({ limit: 10, after })).toEqual(['after']);
+    });
+
     it('keeps the cursor on an empty page, and goes on from it', async () => {
       const empty = await store.list({ limit: 10 });
       expect(empty.items).toEqual([]);

@@ -19,7 +19,13 @@ export interface RecordsServer {
   close(): Promise<void>;
 }
 
-const options = { bodyLimitBytes: 1e6, bodyStallMs: 5000, defaultDeadlineMs: 10_000, logLevel: 'silent' };
+const options = {
+  bodyLimitBytes: 1e6,
+  bodyStallMs: 5000,
+  defaultDeadlineMs: 10_000,
+  eventsMaxClients: 1,
+  logLevel: 'silent',
+};
 
 export async function startRecordsServer(): Promise<RecordsServer> {
   const folder = await mkdtemp(join(tmpdir(), 'branchline-records-'));
