@@ -6,6 +6,7 @@ import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { createReadiness } from './app/readiness.js';
 import { openStorage } from './app/storage.js';
+import { observeStore, timed } from './app/timed.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
 import { ModelRegistry } from './bundle/registry.js';
@@ -74,7 +75,7 @@ async function openRooms(
   { leaving, closing, hurry }: Stages,
   closers: (() => Promise<unknown>)[],
 ): Promise<Rooms> {
-  const metrics = createMetrics();
+  const metrics = createMetrics({ lines: config.metricsLines, triton: config.tritonMetrics });
   const server = createServer(config, hurry.signal, metrics.refused);
   const farewell = prepareFarewell(server, hurry.signal);
   const { log } = server;
@@ -87,13 +88,14 @@ async function openRooms(
 
   const storage = await openStorage(config, log);
   closers.push(() => storage.close());
+  const store = observeStore(storage.store, metrics);
 
   const inference = await openInference(config, models.bundles, metrics, log);
   closers.push(() => inference.pool.close());
 
   const gateLimits = { ...defaultGateLimits, ...config.gateLimits };
   const keeper = createKeeper({
-    store: storage.store,
+    store,
     timeoutMs: config.storeTimeoutMs,
     ...(config.keepCaptures === 'thumbnail' ? { thumbnail } : {}),
     onFailure: (error) => {
@@ -123,11 +125,15 @@ async function openRooms(
       }),
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
-      store: storage.store,
+      store,
       models,
       provider: () => inference.pool.provider,
-      readiness: createReadiness(inference, storage.store, leaving.signal),
-      renderer: { png: renderHeatmap, png16: encodePng16, npy: encodeNpy },
+      readiness: createReadiness(inference, store, leaving.signal),
+      renderer: {
+        png: timed(renderHeatmap, metrics.rendered),
+        png16: timed(encodePng16, metrics.rendered),
+        npy: encodeNpy,
+      },
       metrics: {
         ...metrics,
         scrape: () => {

@@ -19,7 +19,7 @@ export interface InspectionRouteOptions {
   readonly admit: (deadlineMs?: number) => void;
   readonly store: Pick<ResultStore, 'get' | 'list' | 'waitForNext'>;
   readonly budget: ByteBudget;
-  readonly metrics: Pick<MetricsPage, 'inFlight' | 'bodyStalled'>;
+  readonly metrics: Pick<MetricsPage, 'inFlight' | 'received' | 'bodyStalled'>;
   readonly closing: AbortSignal;
   readonly hurry: AbortSignal;
   readonly bodyLimitBytes: number;
@@ -108,6 +108,7 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         const onStall = metrics.bodyStalled;
         const reading = { announcedBytes: announced, bodyLimitBytes, bodyStallMs, claim, signal, onStall };
         const received = await readCapture(request, request.query, reading);
+        metrics.received((performance.now() - receivedMs) / 1000);
         const patienceMs = known ?? received.metadata.deadlineMs ?? defaultDeadlineMs;
         if (known === undefined) client.waitFor(patienceMs);
         const times = { receivedAt, receivedMs, deadlineMs: receivedMs + patienceMs };
