@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import type { Inspection } from '../../src/inspection.js';
 import { MAX_NAMES } from '../../src/metrics/bounded-labels.js';
 import { CATALOGUE, TRITON_CATALOGUE } from '../../src/metrics/catalogue.js';
 import { createMetrics } from '../../src/metrics/metrics.js';
 import { seriesOf } from '../support/metrics.js';
+import { rootDir } from '../support/root-dir.js';
 
-const metricsPage = readFileSync(fileURLToPath(new URL('../../../docs/metrics.md', import.meta.url)), 'utf8');
+const metricsPage = readFileSync(`${rootDir}docs/metrics.md`, 'utf8');
 
 const inspection = {
   lineId: 'line-4',
