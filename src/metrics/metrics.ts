@@ -1,7 +1,7 @@
 // Counts what the rooms report, by the catalogue; the app wires their callbacks to it.
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { ErrorCode } from '../errors.js';
-import type { Inspection } from '../inspection.js';
+import { type Inspection, verdict as verdicts } from '../inspection.js';
 import { BoundedLabels } from './bounded-labels.js';
 import { CATALOGUE } from './catalogue.js';
 import { createInstruments } from './instruments.js';
@@ -91,7 +91,9 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
       verdict,
       branch: branch ?? '',
     });
-    m.branchline_line_inspections_total.inc({ line, verdict });
+    // All four of a line begin together: a rate does not see a series that begins with 1.
+    for (const each of verdicts.options)
+      m.branchline_line_inspections_total.inc({ line, verdict: each }, each === verdict ? 1 : 0);
     countModalities(line, modalities);
     triton?.inspected(inspection);
     took('decode', timings.decodeMs / 1000);

@@ -33,3 +33,8 @@ export function selectorsOf(expression: string): Selector[] {
     },
   );
 }
+
+/** Each metric that an expression names, once. */
+export function metricsOf(expression: string): string[] {
+  return [...new Set(selectorsOf(expression).map(({ metric }) => metric))];
+}
