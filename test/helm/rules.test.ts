@@ -1,17 +1,15 @@
 // Holds rules, dashboard and runbook to each other, and to the metrics that the service exports.
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { CATALOGUE, type MetricSpec } from '../../src/metrics/catalogue.js';
 import { createMetrics } from '../../src/metrics/metrics.js';
 import { type Selector, selectorsOf } from '../support/promql.js';
+import { promtool } from '../support/promtool.js';
 import { rootDir } from '../support/root-dir.js';
 
 const RULES = 'helm/branchline/files/rules.yaml';
 const CASES = 'test/helm/alerts.promtool.yaml';
-const run = promisify(execFile);
 const read = (path: string) => readFileSync(`${rootDir}${path}`, 'utf8');
 
 interface Rule {
@@ -29,19 +27,6 @@ const { panels } = JSON.parse(read('helm/branchline/files/dashboard.json')) as {
   panels: { title: string; type: string; description?: string; targets?: { expr: string }[] }[];
 };
 const queries = panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr })));
-
-/** What `promtool` prints; an Error that says what to install where it is not there. */
-async function promtool(...args: string[]): Promise<string> {
-  try {
-    const { stdout, stderr } = await run('promtool', args, { cwd: rootDir });
-    return stdout + stderr;
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code?: string; stdout?: string; stderr?: string };
-    if (code === 'ENOENT')
-      throw new Error('promtool is not installed; on Debian: apt-get install prometheus', { cause: error });
-    return `${stdout}${stderr}`;
-  }
-}
 
 /** Every series name of a scrape, `_bucket` and its kind included, and the labels it can have. */
 async function exportedSeries(): Promise<Map<string, readonly string[]>> {
