@@ -60,7 +60,7 @@ export async function fullPanels(prometheusUrl: string, panels: readonly Panel[]
   );
 }
 
-export function withVariables(query: string): string {
+function withVariables(query: string): string {
   return Object.entries(VARIABLES).reduce((text, [name, value]) => text.replaceAll(name, value), query);
 }
 

@@ -195,6 +195,16 @@ describe('what scales and watches', () => {
   });
 });
 
+describe('the example of docs/operate.md', () => {
+  it('is allowed by the schema, and makes objects that Kubernetes knows', async () => {
+    const page = readFileSync(`${rootDir}docs/operate.md`, 'utf8');
+    const values = parse(/```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '');
+    expect(Object.keys(values).length).toBeGreaterThan(5);
+    expect([validate(values), validate.errors]).toEqual([true, null]);
+    expect((await renderer.render(values)).flatMap(faultsOf)).toEqual([]);
+  });
+});
+
 describe('the values', () => {
   it('of the chart are all in the schema, which knows no others', () => {
     expect([validate(defaults), validate.errors]).toEqual([true, null]);

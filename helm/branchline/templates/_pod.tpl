@@ -20,7 +20,7 @@ metadata:
 spec:
   serviceAccountName: {{ include "branchline.serviceAccountName" . }}
   automountServiceAccountToken: false
-  # Kubernetes' own variables would be of no use here, and one of them might be taken for ours.
+  # One variable and more for each Service of the namespace; nothing here reads them.
   enableServiceLinks: false
   # Five seconds more than the service gives itself.
   terminationGracePeriodSeconds: {{ add .Values.shutdown.delaySeconds .Values.shutdown.graceSeconds 5 }}
@@ -87,9 +87,8 @@ spec:
       {{- include "branchline.containerSecurity" . | nindent 6 }}
       volumeMounts:
         - { name: tmp, mountPath: /tmp }
-        {{- if eq .Values.store.type "embedded" }}
+        # Beside /tmp the only folder that can be written to, as in the image.
         - { name: store, mountPath: /var/lib/branchline }
-        {{- end }}
         {{- if eq .Values.models.source "download" }}
         - { name: models, mountPath: /models, readOnly: true }
         {{- else if eq .Values.models.source "pvc" }}
@@ -106,6 +105,10 @@ spec:
   volumes:
     - name: tmp
       emptyDir: {}
+    {{- if eq .Values.store.type "redis" }}
+    - name: store
+      emptyDir: {}
+    {{- end }}
     {{- if eq .Values.models.source "download" }}
     - name: models
       emptyDir: { sizeLimit: {{ .Values.models.download.sizeLimit }} }
