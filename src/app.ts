@@ -6,7 +6,7 @@ import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { createReadiness } from './app/readiness.js';
 import { openStorage } from './app/storage.js';
-import { observeStore, timed } from './app/timed.js';
+import { observeStorage, timed } from './app/timed.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
 import { ModelRegistry } from './bundle/registry.js';
@@ -86,16 +86,15 @@ async function openRooms(
 
   const budget = openBudget(config, models.bundles, metrics);
 
-  const storage = await openStorage(config, log);
+  const storage = observeStorage(await openStorage(config, log), metrics);
   closers.push(() => storage.close());
-  const store = observeStore(storage.store, metrics);
 
   const inference = await openInference(config, models.bundles, metrics, log);
   closers.push(() => inference.pool.close());
 
   const gateLimits = { ...defaultGateLimits, ...config.gateLimits };
   const keeper = createKeeper({
-    store,
+    store: storage.store,
     timeoutMs: config.storeTimeoutMs,
     ...(config.keepCaptures === 'thumbnail' ? { thumbnail } : {}),
     onFailure: (error) => {
@@ -125,10 +124,10 @@ async function openRooms(
       }),
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
-      store,
+      store: storage.store,
       models,
       provider: () => inference.pool.provider,
-      readiness: createReadiness(inference, store, leaving.signal),
+      readiness: createReadiness(inference, storage.store, leaving.signal),
       renderer: {
         png: timed(renderHeatmap, metrics.rendered),
         png16: timed(encodePng16, metrics.rendered),

@@ -25,6 +25,14 @@ export function timed<A extends unknown[], R>(
   };
 }
 
+/** Storage whose store is observed. */
+export function observeStorage<S extends { readonly store: ResultStore }>(
+  storage: S,
+  observer: StoreObserver,
+): S {
+  return { ...storage, store: observeStore(storage.store, observer) };
+}
+
 /** The store itself, but for its calls being counted. What a caller did wrong is no failure of the store. */
 export function observeStore(store: ResultStore, observer: StoreObserver): ResultStore {
   const observed = (operation: (typeof OPERATIONS)[number]): Call => {
