@@ -1,7 +1,7 @@
 // Holds the directions of docs/architecture.md: what runs may import what.
 // It reads the compiled files, where type-only imports are gone: rooms may share types, not code.
 
-const ROOMS = 'modality|bundle|branch|schedule|worker|verdict|heatmap|store|metrics';
+const ROOMS = 'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push';
 
 /** @param {string} name @param {string} target @param {string[]} allowed */
 const sole = (name, target, allowed) => ({
@@ -73,6 +73,7 @@ module.exports = {
       '^dist/src/store/redis\\.js$',
       '^dist/src/app/storage\\.js$',
     ]),
+    sole('mqtt-publishes', 'node_modules/mqtt/', ['^dist/src/push/mqtt\\.js$']),
     sole('metrics-count', 'node_modules/prom-client/', ['^dist/src/metrics/']),
   ],
   options: { doNotFollow: { path: 'node_modules' }, moduleSystems: ['es6'] },

@@ -1,9 +1,12 @@
 // The composition root: opens the rooms in the order a capture passes them, closes them in reverse.
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
+import { watchBacklogs } from './app/backlogs.js';
 import { openBudget } from './app/budget.js';
+import { openCaptures } from './app/captures.js';
 import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
+import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
 import { openStorage } from './app/storage.js';
 import { observeStorage, timed } from './app/timed.js';
@@ -86,8 +89,12 @@ async function openRooms(
 
   const budget = openBudget(config, models.bundles, metrics);
 
-  const storage = observeStorage(await openStorage(config, log), metrics);
+  const storage = observeStorage(await openStorage(config, log, metrics), metrics);
   closers.push(() => storage.close());
+  closers.push(watchBacklogs(storage.store, metrics));
+
+  const push = openPush(config, storage, metrics, log);
+  closers.push(() => push.close());
 
   const inference = await openInference(config, models.bundles, metrics, log);
   closers.push(() => inference.pool.close());
@@ -107,24 +114,29 @@ async function openRooms(
     },
   });
 
+  const inspect = createInspect({
+    models,
+    recipes,
+    decoder: {
+      decode: decodePart,
+      fault: (tensor, spec) => qualityFault(tensor, spec, gateLimits),
+    },
+    scheduler: inference.scheduler,
+    keeper,
+    nowMs: () => performance.now(),
+    onInspected: metrics.inspected,
+  });
+  const captures = openCaptures({ config, models, recipes, storage, inspect, budget, metrics, log });
+  closers.push(() => captures.close());
+
   await mountRoutes(
     server,
     {
-      inspect: createInspect({
-        models,
-        recipes,
-        decoder: {
-          decode: decodePart,
-          fault: (tensor, spec) => qualityFault(tensor, spec, gateLimits),
-        },
-        scheduler: inference.scheduler,
-        keeper,
-        nowMs: () => performance.now(),
-        onInspected: metrics.inspected,
-      }),
+      captures: captures.captures,
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,
+      webhooks: push,
       models,
       provider: () => inference.pool.provider,
       readiness: createReadiness(inference, storage.store, leaving.signal),
@@ -139,6 +151,7 @@ async function openRooms(
           const { pool, scheduler } = inference;
           metrics.workers(pool.alive, pool.wanted, pool.stuck);
           metrics.oldestWait(scheduler.oldestWaitMs / 1000);
+          metrics.pushLag(push.lagSeconds());
           return metrics.scrape();
         },
       },
@@ -149,5 +162,6 @@ async function openRooms(
     config,
   );
   closers.push(() => farewell.closeGently());
+  await captures.captures.runners.start();
   return { server, inference };
 }

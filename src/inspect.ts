@@ -24,6 +24,13 @@ export interface Capture {
   /** Aborts when the client is gone or the deadline has passed. */
   readonly signal: AbortSignal;
   readonly reservePixels: ReservePixels;
+  /** Fixed before by whoever may have to run the capture again; absent: a new one. */
+  readonly inspectionId?: string;
+  readonly revision?: number;
+  /** Of a revision: what it answers anew. */
+  readonly previous?: Inspection['previous'];
+  /** Settles, and never rejects, when the record may be kept: the inspectionId is then on disk. */
+  readonly claimed?: Promise<void>;
 }
 
 export interface InspectionRooms {
@@ -44,7 +51,7 @@ export function createInspect(rooms: InspectionRooms): Inspect {
   const { models, recipes, decoder, scheduler, keeper, nowMs, onInspected } = rooms;
   return async (capture) => {
     const { parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal, reservePixels } = capture;
-    const inspectionId = newInspectionId(receivedAt.getTime());
+    const { inspectionId = newInspectionId(receivedAt.getTime()), revision = 1, previous = null } = capture;
     const assignment = assign(metadata, model, models, recipes);
     const { bundle, required } = assignment;
     const { modalities, branches } = bundle.manifest;
@@ -71,8 +78,10 @@ export function createInspect(rooms: InspectionRooms): Inspect {
       runMs: run?.answer.runMs ?? 0,
       totalMs: nowMs() - receivedMs,
     };
-    const findings = { inspectionId, metadata, assignment, decoded, judged, timings, receivedAt };
+    const identity = { inspectionId, revision, previous };
+    const findings = { ...identity, metadata, assignment, decoded, judged, timings, receivedAt };
     const inspection = record({ ...findings, completedAt: new Date() });
+    await capture.claimed;
     const answered = await keeper.keep(inspection, judged, decoded.good);
     onInspected(answered);
     return answered;

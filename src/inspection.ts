@@ -6,6 +6,13 @@ export type Verdict = z.infer<typeof verdict>;
 
 const unit = z.number().min(0).max(1);
 
+/** A name a client gives: it ends up in logs, paths and keys. */
+export const identifier = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^\P{Cc}*$/u, 'must not contain control characters');
+
 /** How long an answer is worth waiting for, counted from the request. */
 export const deadlineMs = z.int().min(1).max(600_000);
 
@@ -18,12 +25,12 @@ export const region = z.object({
 });
 
 export const captureMetadata = z.strictObject({
-  captureId: z.string().min(1).max(128).optional(),
-  lineId: z.string().min(1).max(128).optional(),
-  stationId: z.string().min(1).max(128).optional(),
-  partId: z.string().min(1).max(128).optional(),
-  productId: z.string().min(1).max(128).optional(),
-  recipe: z.string().min(1).max(128).optional(),
+  captureId: identifier.optional(),
+  lineId: identifier.optional(),
+  stationId: identifier.optional(),
+  partId: identifier.optional(),
+  productId: identifier.optional(),
+  recipe: identifier.optional(),
   capturedAt: z.iso.datetime({ offset: true }).optional(),
   deadlineMs: deadlineMs.optional(),
   attributes: z
@@ -49,8 +56,26 @@ export const captureMetadata = z.strictObject({
 });
 export type CaptureMetadata = z.infer<typeof captureMetadata>;
 
+/** What a person says of an inspection. */
+export const reviewDecision = z.enum(['CONFIRMED', 'FALSE_CALL', 'MISSED', 'REWORKED']);
+export type ReviewDecision = z.infer<typeof reviewDecision>;
+
+export const review = z.object({
+  decision: reviewDecision,
+  by: z.string(),
+  note: z.string().nullable(),
+  at: z.string(),
+});
+export type Review = z.infer<typeof review>;
+
 export const inspectionSchema = z.object({
   inspectionId: z.string(),
+  /** 1 as first answered; each review and each revised answer adds one, and a new entry to the feed. */
+  revision: z.int().min(1),
+  /** Of a revision, where a modality came late: what had been answered without it. */
+  previous: z
+    .object({ revision: z.int().min(1), verdict, score: unit.nullable(), branch: z.string().nullable() })
+    .nullable(),
   captureId: z.string(),
   lineId: z.string().nullable(),
   stationId: z.string().nullable(),
@@ -91,6 +116,8 @@ export const inspectionSchema = z.object({
   }),
   receivedAt: z.string(),
   completedAt: z.string(),
+  /** Oldest first; they never change the verdict. */
+  reviews: z.array(review),
   /** false where the store failed: the answer is right, but it cannot be looked up later. */
   stored: z.boolean(),
 });

@@ -6,6 +6,10 @@ import { ServiceError } from './errors.js';
 
 const ratio = z.number().min(0).max(1);
 
+/** A modality that comes after its part was judged: written down, or answered by a revised inspection. */
+const late = z.enum(['ignore', 'revise'], 'must be "ignore" or "revise"').default('ignore');
+export type Late = z.infer<typeof late>;
+
 const recipe = z.strictObject({
   /** "name" or "name@version"; absent: the default model. */
   model: z.string().optional(),
@@ -16,6 +20,9 @@ const recipe = z.strictObject({
     .optional(),
   /** Without these the part is NOT_DECIDABLE. */
   required: z.array(z.string()).default([]),
+  /** How long the pieces of one capture are waited for; absent: CAPTURE_MAX_WAIT_MS. */
+  maxWaitMs: z.int().min(1).max(600_000).optional(),
+  late,
 });
 export type Recipe = z.infer<typeof recipe>;
 

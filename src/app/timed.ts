@@ -3,7 +3,23 @@ import { ServiceError } from '../errors.js';
 import type { ResultStore } from '../store/store.js';
 
 /** Every call of a store that answers as fast as it can: `waitForNext` waits on purpose, `close` comes once. */
-const OPERATIONS = ['save', 'get', 'map', 'thumbnail', 'list', 'ping'] as const;
+const OPERATIONS = new Set<string>([
+  'save',
+  'review',
+  'get',
+  'map',
+  'thumbnail',
+  'list',
+  'openReviews',
+  'ack',
+  'ackUpTo',
+  'consumer',
+  'consumers',
+  'lines',
+  'line',
+  'end',
+  'ping',
+] satisfies (keyof ResultStore)[]);
 
 export interface StoreObserver {
   storeCalled(operation: string, seconds: number): void;
@@ -35,22 +51,21 @@ export function observeStorage<S extends { readonly store: ResultStore }>(
 
 /** The store itself, but for its calls being counted. What a caller did wrong is no failure of the store. */
 export function observeStore(store: ResultStore, observer: StoreObserver): ResultStore {
-  const observed = (operation: (typeof OPERATIONS)[number]): Call => {
-    const call = timed(store[operation].bind(store) as Call, (seconds) =>
-      observer.storeCalled(operation, seconds),
-    );
+  const observed = (operation: string, call: Call): Call => {
+    const timedCall = timed(call, (seconds) => observer.storeCalled(operation, seconds));
     return (...args) =>
-      call(...args).catch((error: unknown) => {
+      timedCall(...args).catch((error: unknown) => {
         if (!(error instanceof ServiceError) || error.status >= 500) observer.storeCallFailed(operation);
         throw error;
       });
   };
-  const calls = new Map<PropertyKey, unknown>(OPERATIONS.map((name) => [name, observed(name)]));
   return new Proxy(store, {
     get(target, name) {
-      const own = Reflect.get(target, name, target) as unknown;
+      const own: unknown = Reflect.get(target, name, target);
+      if (typeof own !== 'function') return own;
       // Bound to the store: its private fields are not the proxy's.
-      return calls.get(name) ?? (typeof own === 'function' ? own.bind(target) : own);
+      const call = own.bind(target) as Call;
+      return OPERATIONS.has(name as string) ? observed(name as string, call) : call;
     },
   });
 }

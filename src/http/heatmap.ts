@@ -5,10 +5,10 @@ import { z } from 'zod';
 import type { ModalitySpec } from '../bundle/manifest.js';
 import type { ModelRegistry } from '../bundle/registry.js';
 import { ServiceError } from '../errors.js';
-import type { Inspection } from '../inspection.js';
+import { type Inspection, identifier } from '../inspection.js';
+import { noInspection } from '../store/revise.js';
 import type { ResultStore, StoredMap } from '../store/store.js';
 import { CONTENT_TYPES, MAP_FORMATS, negotiateFormat } from './accept.js';
-import { noInspection } from './inspections.js';
 import { PROBLEM_TYPE, problem } from './problem.js';
 
 export interface MapRenderer {
@@ -34,7 +34,7 @@ const binary = z.any().meta({ type: 'string', format: 'binary' });
 const schema = {
   tags: ['inspections'],
   summary: 'Where the part is unusual: image/png, image/png;depth=16 or application/x-npy',
-  params: z.object({ id: z.string().max(128) }),
+  params: z.object({ id: identifier }),
   querystring: z.strictObject({
     modality: z.string().optional().describe("one modality's own map; absent: the fused one"),
     overlay: z

@@ -8,6 +8,7 @@ export interface MetricsPage {
   inFlight(change: 1 | -1): void;
   received(seconds: number): void;
   bodyStalled(): void;
+  eventReaders(count: number): void;
 }
 
 export function metricsRoutes(server: FastifyInstance, { metrics }: { metrics: MetricsPage }): void {

@@ -3,21 +3,28 @@ import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { ModelRegistry } from '../bundle/registry.js';
+import type { Captures } from '../captures/captures.js';
 import type { ErrorCode } from '../errors.js';
-import type { Inspect } from '../inspect.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import type { ByteBudget } from './byte-budget.js';
+import { captureRoutes } from './captures.js';
+import { consumerRoutes } from './consumers.js';
 import { documentApi } from './documentation.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
+import { eventRoutes } from './events.js';
+import { feedRoutes } from './feed.js';
 import { healthRoutes, type Readiness } from './health.js';
 import { heatmapRoutes, type MapRenderer } from './heatmap.js';
 import { inspectionRoutes } from './inspections.js';
+import { lineRoutes } from './lines.js';
 import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
 import type { BodyForm } from './read-capture.js';
+import { reviewRoutes } from './reviews.js';
 import { shuttingDown } from './waiting-client.js';
+import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
 
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -26,16 +33,18 @@ export interface HttpOptions {
   readonly bodyLimitBytes: number;
   readonly bodyStallMs: number;
   readonly defaultDeadlineMs: number;
+  readonly eventsMaxClients: number;
   readonly logLevel: string;
 }
 
 /** What the routes need of the rooms; each route takes its share. */
 export interface HttpRooms {
-  readonly inspect: Inspect;
+  readonly captures: Captures;
   /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE. */
   readonly admit: (deadlineMs?: number) => void;
   readonly budget: ByteBudget;
   readonly store: ResultStore;
+  readonly webhooks: WebhookRouteOptions['webhooks'];
   readonly models: ModelRegistry;
   readonly provider: () => ProviderReport;
   readonly readiness: () => Promise<Readiness>;
@@ -66,6 +75,8 @@ export function createServer(
       void refuse(refusal, request, reply, drainLimits);
     },
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // A captureId has 128 characters, and each may be written as several.
+    routerOptions: { maxParamLength: 2048 },
     forceCloseConnections: 'idle',
     // Answered below, as a problem and with the health routes left open.
     return503OnClosing: false,
@@ -92,14 +103,21 @@ export async function mountRoutes(
   await documentApi(server);
   metricsRoutes(server, rooms);
   inspectionRoutes(server, { ...rooms, ...options });
+  feedRoutes(server, rooms);
+  reviewRoutes(server, { ...rooms, ...options });
+  consumerRoutes(server, { ...rooms, ...options });
+  lineRoutes(server, { ...rooms, ...options });
+  captureRoutes(server, { ...rooms, ...options });
   heatmapRoutes(server, rooms);
+  eventRoutes(server, { ...rooms, ...options });
+  webhookRoutes(server, { ...rooms, ...options });
   modelRoutes(server, rooms);
   healthRoutes(server, rooms);
   await server.ready();
 }
 
 /** Says what a body is; `read-capture.ts` reads it, under the budget. */
-async function acceptBodies(server: FastifyInstance): Promise<void> {
+export async function acceptBodies(server: FastifyInstance): Promise<void> {
   await server.register(multipart);
   const accept = (type: string | RegExp, form: BodyForm) =>
     server.addContentTypeParser(type, (_request, _payload, done) => done(null, form));

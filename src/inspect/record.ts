@@ -8,6 +8,8 @@ import type { Judged } from './judge-answer.js';
 
 export interface Findings {
   readonly inspectionId: string;
+  readonly revision: number;
+  readonly previous: Inspection['previous'];
   readonly metadata: CaptureMetadata;
   readonly assignment: Assignment;
   readonly decoded: DecodedParts;
@@ -23,6 +25,8 @@ export function record(findings: Findings): Inspection {
   const { manifest, sha256 } = assignment.bundle;
   return {
     inspectionId,
+    revision: findings.revision,
+    previous: findings.previous,
     captureId: metadata.captureId ?? inspectionId,
     lineId: metadata.lineId ?? null,
     stationId: metadata.stationId ?? null,
@@ -42,6 +46,7 @@ export function record(findings: Findings): Inspection {
     timings: findings.timings,
     receivedAt: findings.receivedAt.toISOString(),
     completedAt: findings.completedAt.toISOString(),
+    reviews: [],
     stored: true,
   };
 }

@@ -103,11 +103,39 @@ export const CATALOGUE = {
     'sha256',
     'provider',
   ]),
-  branchline_store_errors_total: counter('Inspections answered but not stored.'),
+  branchline_store_errors_total: counter(
+    'Inspections answered as not stored; those that wait in the spool are stored later.',
+  ),
   branchline_store_seconds: histogram('Time of the calls to the result store that succeeded.', SECONDS, [
     'operation',
   ]),
   branchline_store_failures_total: counter('Calls to the result store that failed.', ['operation']),
+  branchline_spool_records: gauge('Inspections that wait on this disk for a store that is away.'),
+  branchline_spool_bytes: gauge('Bytes of the inspections in the spool (limit: SPOOL_LIMIT_BYTES).'),
+  branchline_spool_dropped_total: counter(
+    'Inspections lost: the store was away and the spool full or failing.',
+  ),
+  branchline_captures_replayed_total: counter('Captures sent again and answered with their first answer.'),
+  branchline_captures_set_aside_total: counter('Captures accepted and then given up, by the reason.', [
+    'code',
+  ]),
+  branchline_intake_errors_total: counter(
+    'Failures of the intake store: meanwhile captures are judged without looking for twins at other replicas.',
+  ),
+  branchline_intake_captures: gauge(
+    'Captures accepted or open: waiting for a run, for pieces, or for a late one.',
+  ),
+  branchline_intake_bytes: gauge('Bytes that they hold in the intake store.'),
+  branchline_push_deliveries_total: counter(
+    'Attempts to deliver an event: delivered, failed (tried again), dead (given up), ended (the receiver declined).',
+    ['channel', 'outcome'],
+  ),
+  branchline_push_lag_seconds: gauge(
+    'How long the oldest event has waited that is being delivered, at the scrape; 0: none waits.',
+    ['channel'],
+  ),
+  branchline_mqtt_connected: gauge('1 while this replica is connected to the MQTT broker.'),
+  branchline_event_readers: gauge('Clients connected to /v1/events.'),
   branchline_consumer_lag: gauge('Records of the feed that a consumer has not acknowledged yet.', [
     'consumer',
   ]),

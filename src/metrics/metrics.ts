@@ -34,6 +34,8 @@ export interface Metrics {
   saved(seconds: number): void;
   rendered(seconds: number): void;
   storeFailed(): void;
+  spooled(records: number, bytes: number): void;
+  spoolDropped(): void;
   storeCalled(operation: string, seconds: number): void;
   storeCallFailed(operation: string): void;
   queueDepth(depth: number): void;
@@ -51,10 +53,23 @@ export interface Metrics {
   workerLost(): void;
   workerStuck(): void;
   modelLoaded(model: ModelInfo): void;
-  /** Records behind. Consumers after the fiftieth share one series, which shows the one reported last. */
-  consumerLag(consumer: string, records: number): void;
+  /** Records behind, of all consumers there are. Those after the fiftieth share a series: that of the furthest. */
+  consumersBehind(lags: ReadonlyMap<string, number>): void;
   reviewBacklog(parts: number): void;
+  pushed(channel: PushChannel, outcome: string): void;
+  pushLag(seconds: Readonly<Record<PushChannel, number>>): void;
+  mqttConnected(connected: boolean): void;
+  /** Clients of /v1/events. */
+  eventReaders(count: number): void;
+  /** A capture that was sent again got the first answer. */
+  captureReplayed(): void;
+  /** A capture that nobody waits for was given up, by the problem's code. */
+  captureSetAside(code: string): void;
+  intakeFailed(): void;
+  intakeHeld(usage: { readonly captures: number; readonly bytes: number }): void;
 }
+
+export type PushChannel = 'webhook' | 'mqtt';
 
 /** The label of captures that name no line. */
 const NO_LINE = 'none';
@@ -69,7 +84,6 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
   const m = createInstruments(CATALOGUE, registry);
   const triton = withTriton ? createTritonMetrics(registry) : undefined;
   const lineLabels = new BoundedLabels(lines);
-  const consumerLabels = new BoundedLabels();
   for (const code of WATCHED) m.branchline_refusals_total.inc({ code }, 0);
   // What nobody has counted yet is not 0.
   m.branchline_review_backlog.remove();
@@ -114,6 +128,11 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
     saved: (seconds) => took('save', seconds),
     rendered: (seconds) => took('render', seconds),
     storeFailed: () => m.branchline_store_errors_total.inc(),
+    spooled(records, bytes) {
+      m.branchline_spool_records.set(records);
+      m.branchline_spool_bytes.set(bytes);
+    },
+    spoolDropped: () => m.branchline_spool_dropped_total.inc(),
     storeCalled: (operation, seconds) => m.branchline_store_seconds.observe({ operation }, seconds),
     storeCallFailed: (operation) => m.branchline_store_failures_total.inc({ operation }),
     queueDepth: (value) => m.branchline_queue_depth.set(value),
@@ -142,8 +161,31 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
       m.branchline_model_info.set({ name, version: String(version), sha256, provider }, 1);
       triton?.modelLoaded(name, version);
     },
-    consumerLag: (consumer, records) =>
-      m.branchline_consumer_lag.set({ consumer: consumerLabels.of(consumer) }, records),
+    consumersBehind(lags) {
+      // Whoever was forgotten is not behind any more.
+      m.branchline_consumer_lag.reset();
+      const labels = new BoundedLabels();
+      const furthest = new Map<string, number>();
+      for (const [name, records] of lags) {
+        const consumer = labels.of(name);
+        furthest.set(consumer, Math.max(records, furthest.get(consumer) ?? 0));
+      }
+      for (const [consumer, records] of furthest) m.branchline_consumer_lag.set({ consumer }, records);
+    },
     reviewBacklog: (parts) => m.branchline_review_backlog.set(parts),
+    pushed: (channel, outcome) => m.branchline_push_deliveries_total.inc({ channel, outcome }),
+    pushLag({ webhook, mqtt }) {
+      m.branchline_push_lag_seconds.set({ channel: 'webhook' }, webhook);
+      m.branchline_push_lag_seconds.set({ channel: 'mqtt' }, mqtt);
+    },
+    mqttConnected: (connected) => m.branchline_mqtt_connected.set(connected ? 1 : 0),
+    eventReaders: (count) => m.branchline_event_readers.set(count),
+    captureReplayed: () => m.branchline_captures_replayed_total.inc(),
+    captureSetAside: (code) => m.branchline_captures_set_aside_total.inc({ code }),
+    intakeFailed: () => m.branchline_intake_errors_total.inc(),
+    intakeHeld({ captures, bytes }) {
+      m.branchline_intake_captures.set(captures);
+      m.branchline_intake_bytes.set(bytes);
+    },
   };
 }

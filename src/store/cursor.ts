@@ -19,21 +19,24 @@ export function encodeCursor(feed: Omit<Feed, 'tail'>, sequence: number): string
 
 /**
  * The sequence of the last record already seen; 0 where there is no cursor.
- * Throws ServiceError BAD_CURSOR for a cursor that is broken, of another store, or ahead of this one.
+ * Throws ServiceError BAD_CURSOR, naming `part`, for a cursor that is broken, of another store, or ahead of this one.
  */
-export function decodeCursor(feed: Feed, cursor: string | undefined): number {
+export function decodeCursor(feed: Feed, cursor: string | undefined, part = 'after'): number {
   if (cursor === undefined) return 0;
   const [, kind, storeId, digits] = FORM.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
   if (digits === undefined)
-    throw badCursor('The cursor cannot be read: send back "nextCursor" of an earlier page, unchanged.');
+    throw badCursor('The cursor cannot be read: send back "nextCursor" of an earlier page, unchanged.', part);
   if (kind !== feed.kind || storeId !== feed.storeId)
-    throw badCursor('The cursor is from another result store: start again without "after".');
+    throw badCursor('The cursor is from another result store: start again from the first page.', part);
   const sequence = Number(digits);
   if (sequence > feed.tail)
-    throw badCursor('The cursor is ahead of the store, which lost records: start again without "after".');
+    throw badCursor(
+      'The cursor is ahead of the store, which lost records: start again from the first page.',
+      part,
+    );
   return sequence;
 }
 
-function badCursor(detail: string): ServiceError {
-  return new ServiceError('BAD_CURSOR', { detail, part: 'after' });
+function badCursor(detail: string, part: string): ServiceError {
+  return new ServiceError('BAD_CURSOR', { detail, part });
 }

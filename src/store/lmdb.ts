@@ -1,37 +1,40 @@
 // The embedded result store: LMDB in a folder, one process, durable before a save resolves.
-import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Database, open, type RootDatabase } from 'lmdb';
-import type { Inspection, Verdict } from '../inspection.js';
+import { ServiceError } from '../errors.js';
+import type { Inspection, Review } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
+import { describeStanding } from './consumer-position.js';
 import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
 import { entriesToRead, type FeedEntry, pickPage } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
 import { GroupCommit } from './group-commit.js';
-import { assertNotLocked, LockedError, releaseLock, takeLock } from './path-lock.js';
-import type { Artefacts, ListQuery, Page, ResultStore, StoredMap } from './store.js';
+import { noLine } from './line-counts.js';
+import { ackIds, ackUpTo, consumerNames, standing } from './lmdb-consumers.js';
+import { allLines, count, lineOf, resetLine, resetsOf } from './lmdb-lines.js';
+import { identity, type LmdbRooms, notOpened, openFolder, openRooms } from './lmdb-rooms.js';
+import { releaseLock, takeLock } from './path-lock.js';
+import { needsReview, noInspection, replacement, withReview } from './revise.js';
+import type {
+  Ack,
+  AckOutcome,
+  Artefacts,
+  Changeover,
+  ConsumerStanding,
+  Line,
+  ListQuery,
+  Page,
+  PageQuery,
+  Reset,
+  ResultStore,
+  StoredMap,
+} from './store.js';
 
 /** Keys beyond LMDB's own limit would throw; nothing of ours is half as long. */
 const MAX_NAME_LENGTH = 256;
 
-type FeedValue = [inspectionId: string, lineId: string | null, verdict: Verdict];
-
-interface Rooms {
-  readonly root: RootDatabase;
-  readonly meta: Database<string, string>;
-  /** sequence → what the feed says. */
-  readonly feed: Database<FeedValue, number>;
-  readonly inspections: Database<string, string>;
-  /** [inspectionId, name] → encoded map. */
-  readonly maps: Database<Buffer, [string, string]>;
-  readonly thumbnails: Database<Buffer, string>;
-}
-
-interface Write {
-  readonly inspection: Inspection;
+interface EncodedArtefacts {
   readonly maps: readonly { readonly name: string; readonly bytes: Buffer }[];
-  readonly thumbnail: Uint8Array | undefined;
+  readonly thumbnail?: Uint8Array | undefined;
 }
 
 /**
@@ -57,38 +60,11 @@ export async function openLmdbStore(options: { readonly path: string }): Promise
   }
 }
 
-function openFolder(path: string): RootDatabase {
-  try {
-    mkdirSync(path, { recursive: true });
-    assertNotLocked(path);
-    return open({ path, noSubdir: false, maxDbs: 8 });
-  } catch (cause) {
-    throw notOpened(path, cause);
-  }
-}
-
-function notOpened(path: string, cause: unknown): Error {
-  if (cause instanceof LockedError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`The result store ${path} cannot be opened: ${reason}`, { cause });
-}
-
-function openRooms(root: RootDatabase): Rooms {
-  return {
-    root,
-    meta: root.openDB({ name: 'meta', encoding: 'string' }),
-    feed: root.openDB({ name: 'feed', encoding: 'ordered-binary' }),
-    inspections: root.openDB({ name: 'inspections', encoding: 'string' }),
-    maps: root.openDB({ name: 'maps', encoding: 'binary' }),
-    thumbnails: root.openDB({ name: 'thumbnails', encoding: 'binary' }),
-  };
-}
-
 class LmdbStore implements ResultStore {
   readonly #path: string;
-  readonly #rooms: Rooms;
+  readonly #rooms: LmdbRooms;
   readonly #storeId: string;
-  readonly #commits = new GroupCommit<Write>((writes) => this.#commit(writes));
+  readonly #commits = new GroupCommit<() => void>((writes) => this.#commit(writes));
   readonly #waiters = new FeedWaiters();
   /** The last sequence given out; never given twice, not even after a failed commit. */
   #assigned: number;
@@ -96,12 +72,11 @@ class LmdbStore implements ResultStore {
   #durable: number;
   #closed = false;
 
-  constructor(path: string, rooms: Rooms) {
+  constructor(path: string, rooms: LmdbRooms) {
     this.#path = path;
     this.#rooms = rooms;
     this.#storeId = identity(rooms.meta);
-    const [last] = rooms.feed.getKeys({ reverse: true, limit: 1 });
-    this.#assigned = last ?? 0;
+    this.#assigned = Number(rooms.meta.get('tail') ?? 0);
     this.#durable = this.#assigned;
   }
 
@@ -109,7 +84,24 @@ class LmdbStore implements ResultStore {
     this.#assertOpen();
     const maps = await encodeMaps(artefacts.maps);
     this.#assertOpen();
-    await this.#commits.add({ inspection, maps, thumbnail: artefacts.thumbnail });
+    await this.#write(() => {
+      const { inspectionId } = inspection;
+      const held = this.#rooms.places.doesExist(inspectionId) ? this.#listed(inspectionId) : undefined;
+      const next = replacement(held, inspection);
+      if (next !== undefined) this.#put(held, next, { maps, thumbnail: artefacts.thumbnail });
+    });
+  }
+
+  async review(inspectionId: string, review: Review): Promise<Inspection> {
+    this.#assertOpen();
+    return this.#write(() => {
+      const known = inspectionId.length <= MAX_NAME_LENGTH && this.#rooms.places.doesExist(inspectionId);
+      if (!known) throw noInspection(inspectionId);
+      const held = this.#listed(inspectionId);
+      const next = withReview(held, review);
+      if (next !== undefined) this.#put(held, next, { maps: [] });
+      return next ?? held;
+    });
   }
 
   async get(inspectionId: string): Promise<Inspection | undefined> {
@@ -141,11 +133,82 @@ class LmdbStore implements ResultStore {
     return { items, nextCursor: encodeCursor(feed, page.lastSequence) };
   }
 
+  async openReviews({ after: cursor, limit }: PageQuery): Promise<Page> {
+    this.#assertOpen();
+    const feed = this.#feed();
+    const after = decodeCursor(feed, cursor);
+    const range = this.#rooms.open.getRange({ start: after + 1, end: feed.tail + 1, limit });
+    const entries = [...range];
+    const items = entries.map(({ value }) => this.#listed(value));
+    return { items, nextCursor: encodeCursor(feed, entries.at(-1)?.key ?? after) };
+  }
+
+  async ack(consumer: string, acks: readonly Ack[]): Promise<readonly AckOutcome[]> {
+    this.#assertOpen();
+    return this.#write(() => ackIds(this.#rooms, consumer, acks, new Date().toISOString()));
+  }
+
+  async ackUpTo(consumer: string, cursor: string): Promise<AckOutcome> {
+    this.#assertOpen();
+    const sequence = decodeCursor(this.#feed(), cursor, 'cursor');
+    return this.#write(() => ackUpTo(this.#rooms, consumer, sequence, new Date().toISOString()));
+  }
+
+  async consumer(name: string): Promise<ConsumerStanding | undefined> {
+    this.#assertOpen();
+    const found = standing(this.#rooms, name, this.#durable);
+    return found && describeStanding(this.#feed(), name, found);
+  }
+
+  async consumers(): Promise<readonly ConsumerStanding[]> {
+    const found = await Promise.all(consumerNames(this.#rooms).map((name) => this.consumer(name)));
+    return found.filter((one) => one !== undefined);
+  }
+
+  async forgetConsumer(name: string): Promise<boolean> {
+    this.#assertOpen();
+    return this.#write(() => {
+      const known = this.#rooms.consumers.doesExist(name);
+      if (known) this.#rooms.consumers.remove(name);
+      return known;
+    });
+  }
+
+  async lines(): Promise<readonly Line[]> {
+    this.#assertOpen();
+    return allLines(this.#rooms);
+  }
+
+  async line(lineId: string): Promise<Line | undefined> {
+    this.#assertOpen();
+    return lineOf(this.#rooms, lineId);
+  }
+
+  async resets(lineId: string): Promise<readonly Changeover[]> {
+    this.#assertOpen();
+    return resetsOf(this.#rooms, lineId);
+  }
+
+  async resetLine(lineId: string, reset: Reset): Promise<Changeover> {
+    this.#assertOpen();
+    return this.#write(() => {
+      const event = resetLine(this.#rooms, lineId, reset);
+      if (event === undefined) throw noLine(lineId);
+      return event;
+    });
+  }
+
   async waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void> {
     this.#assertOpen();
     const after = decodeCursor(this.#feed(), cursor);
     if (this.#durable > after) return;
     await this.#waiters.wait(after, waitMs, signal);
+  }
+
+  async end(): Promise<string> {
+    this.#assertOpen();
+    const feed = this.#feed();
+    return encodeCursor(feed, feed.tail);
   }
 
   async ping(): Promise<void> {
@@ -163,26 +226,58 @@ class LmdbStore implements ResultStore {
     releaseLock(this.#path);
   }
 
-  /** All writes of one event-loop turn are one LMDB transaction: a group is there whole or not at all. */
-  async #commit(writes: readonly Write[]): Promise<void> {
-    const { root, feed, inspections, maps, thumbnails } = this.#rooms;
-    const puts: Promise<boolean>[] = [];
-    const ids = new Set<string>();
-    for (const { inspection, maps: encoded, thumbnail } of writes) {
-      const id = inspection.inspectionId;
-      if (ids.has(id) || inspections.doesExist(id)) continue;
-      ids.add(id);
-      this.#assigned += 1;
-      puts.push(inspections.put(id, encodeInspection(inspection)));
-      for (const { name, bytes } of encoded) puts.push(maps.put([id, name], bytes));
-      if (thumbnail !== undefined) puts.push(thumbnails.put(id, Buffer.from(thumbnail)));
-      puts.push(feed.put(this.#assigned, [id, inspection.lineId, inspection.verdict]));
-    }
+  /** Within a group's transaction, so `write` must be synchronous; a ServiceError it must throw before its first put. */
+  async #write<T>(write: () => T): Promise<T> {
+    let outcome: { readonly value: T } | { readonly refusal: ServiceError } | undefined;
+    await this.#commits.add(() => {
+      try {
+        outcome = { value: write() };
+      } catch (error) {
+        // What is wrong with one write is no fault of its group; what is wrong with the store is everybody's.
+        if (!(error instanceof ServiceError)) throw error;
+        outcome = { refusal: error };
+      }
+    });
+    if (outcome === undefined) throw new Error(`The result store ${this.#path} left a write undone.`);
+    if ('refusal' in outcome) throw outcome.refusal;
+    return outcome.value;
+  }
+
+  /** A group is there whole or not at all: a transaction that is a child can be taken back. */
+  async #commit(writes: readonly (() => void)[]): Promise<void> {
+    const { root, meta } = this.#rooms;
+    await root.childTransaction(() => {
+      for (const write of writes) write();
+      meta.put('tail', `${this.#assigned}`);
+    });
     const last = this.#assigned;
-    await Promise.all(puts);
     await root.flushed;
     this.#durable = last;
     this.#waiters.advanced(last);
+  }
+
+  /** Within a transaction. The entry of the revision before goes: of each inspection the feed has the newest. */
+  #put(
+    held: Inspection | undefined,
+    inspection: Inspection,
+    { maps: encoded, thumbnail }: EncodedArtefacts,
+  ): void {
+    const { feed, open, places, inspections, maps, thumbnails } = this.#rooms;
+    const { inspectionId: id, revision, lineId, verdict } = inspection;
+    const place = places.get(id);
+    if (place !== undefined) {
+      const [superseded] = place;
+      feed.remove(superseded);
+      open.remove(superseded);
+    }
+    const counted = count(this.#rooms, held, inspection, place, new Date().toISOString());
+    this.#assigned += 1;
+    inspections.put(id, encodeInspection(inspection));
+    for (const { name, bytes } of encoded) maps.put([id, name], bytes);
+    if (thumbnail !== undefined) thumbnails.put(id, Buffer.from(thumbnail));
+    feed.put(this.#assigned, [id, lineId, verdict]);
+    places.put(id, [this.#assigned, revision, ...counted]);
+    if (needsReview(inspection)) open.put(this.#assigned, id);
   }
 
   #feed(): Feed {
@@ -205,12 +300,4 @@ class LmdbStore implements ResultStore {
   #assertOpen(): void {
     if (this.#closed) throw new Error(`The result store ${this.#path} is closed.`);
   }
-}
-
-function identity(meta: Database<string, string>): string {
-  const known = meta.get('storeId');
-  if (known !== undefined) return known;
-  const storeId = randomBytes(6).toString('hex');
-  meta.putSync('storeId', storeId);
-  return storeId;
 }

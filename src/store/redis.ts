@@ -2,31 +2,48 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { ServiceError } from '../errors.js';
-import type { Inspection } from '../inspection.js';
+import type { Inspection, Review } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
+import { describeStanding } from './consumer-position.js';
 import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
-import { entriesToRead, type FeedEntry, pickPage } from './feed-page.js';
+import { entriesToRead } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
-import type { Artefacts, ListQuery, Page, ResultStore, StoredMap } from './store.js';
+import { type Attempt, countsOf, MAX_LINES, noLine, plus } from './line-counts.js';
+import { RedisConsumers } from './redis-consumers.js';
+import { RedisLines } from './redis-lines.js';
+import { LIST, PUT } from './redis-scripts.js';
+import { needsReview, noInspection, replacement, withReview } from './revise.js';
+import type {
+  Ack,
+  AckOutcome,
+  Artefacts,
+  Changeover,
+  ConsumerStanding,
+  Line,
+  ListQuery,
+  Page,
+  PageQuery,
+  Reset,
+  ResultStore,
+  StoredMap,
+} from './store.js';
 
 /** While somebody waits, one GET each so often, however many wait: other replicas' saves are seen no later. */
 const POLL_MS = 50;
 
-/**
- * One step for Redis, so that a sequence is given out and readable at the same instant: no reader can
- * step over a number whose record is still on its way.
- * A repeated save changes nothing: ioredis sends a command again when the connection broke before its reply.
- * KEYS: sequence, feed, inspection. ARGV: inspectionId, lineId, verdict, then field and value of the hash.
- */
-const SAVE = `
-if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
-local sequence = redis.call('INCR', KEYS[1])
-redis.call('HSET', KEYS[3], unpack(ARGV, 4))
-redis.call('XADD', KEYS[2], sequence .. '-0', 'id', ARGV[1], 'line', ARGV[2], 'verdict', ARGV[3])
-return sequence`;
+/** Replicas that change one record at the same instant: more would be a fault. */
+const MAX_ATTEMPTS = 50;
 
-/** A line without a name; line identifiers are never empty. */
-const NO_LINE = '';
+/** A part that comes back later is taken for a new one: its key must end some day. */
+const PART_MEMORY_SECONDS = 30 * 24 * 3600;
+
+interface Held {
+  readonly inspection: Inspection;
+  readonly attempt: Attempt;
+}
+
+/** A line without a name: identifiers hold no control characters. */
+const NO_LINE = '\u0000';
 
 /**
  * A store on `redis`, which stays the caller's: close() does not end the connection.
@@ -42,6 +59,8 @@ export function createRedisStore(options: {
 class RedisStore implements ResultStore {
   readonly #redis: Redis;
   readonly #prefix: string;
+  readonly #consumers: RedisConsumers;
+  readonly #lines: RedisLines;
   readonly #waiters = new FeedWaiters();
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
@@ -49,16 +68,28 @@ class RedisStore implements ResultStore {
   constructor(redis: Redis, prefix: string) {
     this.#redis = redis;
     this.#prefix = prefix;
+    this.#lines = new RedisLines(redis, (name) => this.#key(name));
+    this.#consumers = new RedisConsumers(redis, (name) => this.#key(name));
   }
 
   async save(inspection: Inspection, artefacts: Artefacts): Promise<void> {
     this.#assertOpen();
-    const { inspectionId, lineId, verdict } = inspection;
-    const fields: (string | Buffer)[] = ['record', encodeInspection(inspection)];
+    const fields: (string | Buffer)[] = [];
     for (const { name, bytes } of await encodeMaps(artefacts.maps)) fields.push(`map:${name}`, bytes);
     if (artefacts.thumbnail !== undefined) fields.push('thumbnail', Buffer.from(artefacts.thumbnail));
-    const keys = [this.#key('sequence'), this.#key('feed'), this.#inspectionKey(inspectionId)];
-    await this.#redis.eval(SAVE, keys.length, ...keys, inspectionId, lineId ?? NO_LINE, verdict, ...fields);
+    // Nearly always the first of its id: looked up only where it is not.
+    if (await this.#put(undefined, inspection, fields)) return;
+    await this.#change(inspection.inspectionId, fields, (held) => replacement(held, inspection));
+  }
+
+  async review(inspectionId: string, review: Review): Promise<Inspection> {
+    this.#assertOpen();
+    return answered(
+      this.#change(inspectionId, [], (held) => {
+        if (held === undefined) throw noInspection(inspectionId);
+        return withReview(held, review);
+      }),
+    );
   }
 
   async get(inspectionId: string): Promise<Inspection | undefined> {
@@ -81,12 +112,63 @@ class RedisStore implements ResultStore {
 
   async list(query: ListQuery): Promise<Page> {
     this.#assertOpen();
-    const feed = await this.#feed();
-    const after = decodeCursor(feed, query.after);
-    const entries = await this.#entries(after, feed.tail, entriesToRead(query));
-    const page = pickPage(entries, after, query);
-    const items = await Promise.all(page.inspectionIds.map((id) => this.#listed(id)));
-    return { items, nextCursor: encodeCursor(feed, page.lastSequence) };
+    return this.#page('feed', query);
+  }
+
+  async openReviews({ after, limit }: PageQuery): Promise<Page> {
+    this.#assertOpen();
+    return this.#page('open', { limit, ...(after === undefined ? {} : { after }) });
+  }
+
+  async ack(consumer: string, acks: readonly Ack[]): Promise<readonly AckOutcome[]> {
+    this.#assertOpen();
+    return answered(this.#consumers.ackIds(consumer, acks, new Date().toISOString()));
+  }
+
+  async ackUpTo(consumer: string, cursor: string): Promise<AckOutcome> {
+    this.#assertOpen();
+    const sequence = decodeCursor(await this.#feed(), cursor, 'cursor');
+    return answered(this.#consumers.ackUpTo(consumer, sequence, new Date().toISOString()));
+  }
+
+  async consumer(name: string): Promise<ConsumerStanding | undefined> {
+    this.#assertOpen();
+    const [feed, found] = await Promise.all([this.#feed(), answered(this.#consumers.standing(name))]);
+    return found && describeStanding(feed, name, found);
+  }
+
+  async consumers(): Promise<readonly ConsumerStanding[]> {
+    this.#assertOpen();
+    const names = await answered(this.#consumers.names());
+    const found = await Promise.all(names.map((name) => this.consumer(name)));
+    return found.filter((one) => one !== undefined);
+  }
+
+  async forgetConsumer(name: string): Promise<boolean> {
+    this.#assertOpen();
+    return answered(this.#consumers.forget(name));
+  }
+
+  async lines(): Promise<readonly Line[]> {
+    this.#assertOpen();
+    return answered(this.#lines.all());
+  }
+
+  async line(lineId: string): Promise<Line | undefined> {
+    this.#assertOpen();
+    return answered(this.#lines.line(lineId));
+  }
+
+  async resets(lineId: string): Promise<readonly Changeover[]> {
+    this.#assertOpen();
+    return answered(this.#lines.resets(lineId));
+  }
+
+  async resetLine(lineId: string, reset: Reset): Promise<Changeover> {
+    this.#assertOpen();
+    const event = await answered(this.#lines.reset(lineId, reset));
+    if (event === undefined) throw noLine(lineId);
+    return event;
   }
 
   async waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void> {
@@ -97,6 +179,12 @@ class RedisStore implements ResultStore {
     const woken = this.#waiters.wait(after, waitMs, signal);
     this.#pollSoon();
     await woken;
+  }
+
+  async end(): Promise<string> {
+    this.#assertOpen();
+    const feed = await this.#feed();
+    return encodeCursor(feed, feed.tail);
   }
 
   async ping(): Promise<void> {
@@ -135,18 +223,83 @@ class RedisStore implements ResultStore {
     return { kind: 'redis', storeId: storeId ?? '', tail: Number(tail ?? 0) };
   }
 
-  async #entries(after: number, tail: number, count: number): Promise<FeedEntry[]> {
-    if (after >= tail) return [];
-    const range = [`${after + 1}-0`, `${tail}-0`] as const;
-    const replies = await answered(this.#redis.xrange(this.#key('feed'), ...range, 'COUNT', count));
-    return replies.map(([streamId, fields]) => feedEntry(streamId, fields));
+  /** `index`: inspection ids by sequence. */
+  async #page(index: 'feed' | 'open', query: ListQuery): Promise<Page> {
+    const feed = await this.#feed();
+    const after = decodeCursor(feed, query.after);
+    const { limit, lineId, verdict } = query;
+    const lines = lineId === undefined ? [0, ''] : [1, lineId];
+    const verdicts = verdict === undefined ? [0, ''] : [1, verdict];
+    const asked = [
+      after,
+      feed.tail,
+      entriesToRead(query),
+      limit,
+      this.#inspectionKey(''),
+      ...lines,
+      ...verdicts,
+    ];
+    const reading = this.#redis.eval(LIST, 1, this.#key(index), ...asked) as Promise<string[]>;
+    const [last, ...records] = await answered(reading);
+    return {
+      items: records.map(decodeInspection),
+      nextCursor: encodeCursor(feed, last ? Number(last) : after),
+    };
   }
 
-  async #listed(inspectionId: string): Promise<Inspection> {
-    const inspection = await this.get(inspectionId);
-    if (inspection === undefined)
-      throw new Error(`The result store in Redis is damaged: inspection ${inspectionId} is not there.`);
-    return inspection;
+  /** The record as `change` leaves it, whoever else changes it meanwhile; `change` says undefined to leave it. */
+  async #change(
+    inspectionId: string,
+    fields: readonly (string | Buffer)[],
+    change: (held: Inspection | undefined) => Inspection | undefined,
+  ): Promise<Inspection> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const held = await this.#held(inspectionId);
+      const next = change(held?.inspection);
+      if (next === undefined) return held?.inspection as Inspection;
+      if (await this.#put(held, next, fields)) return next;
+    }
+    throw new Error(`Inspection ${inspectionId} was changed by others ${MAX_ATTEMPTS} times in a row.`);
+  }
+
+  async #held(inspectionId: string): Promise<Held | undefined> {
+    const [record, attempt] = await this.#redis.hmget(this.#inspectionKey(inspectionId), 'record', 'attempt');
+    if (typeof record !== 'string') return undefined;
+    return { inspection: decodeInspection(record), attempt: attempt as Attempt };
+  }
+
+  /** false where not `held` but another revision is there. */
+  async #put(
+    held: Held | undefined,
+    inspection: Inspection,
+    fields: readonly (string | Buffer)[],
+  ): Promise<boolean> {
+    const { inspectionId, revision, lineId, verdict, partId } = inspection;
+    const keys = [
+      ...['sequence', 'feed', `inspection:${inspectionId}`, 'open', 'lines', `line:${lineId ?? ''}`],
+      `part:${lineId ?? ''}\u0000${partId ?? ''}`,
+    ].map((name) => this.#key(name));
+    const changes = changedCounts(held, inspection);
+    const values = [
+      ...[
+        inspectionId,
+        held?.inspection.revision ?? 0,
+        needsReview(inspection) ? 1 : 0,
+        new Date().toISOString(),
+      ],
+      ...[
+        MAX_LINES,
+        PART_MEMORY_SECONDS,
+        verdict === 'OK' ? 1 : 0,
+        changes.length,
+        lineId ?? '',
+        partId === null ? 0 : 1,
+      ],
+      ...changes.flat(),
+      ...['revision', revision, 'line', lineId ?? NO_LINE, 'verdict', verdict],
+      ...['record', encodeInspection(inspection), ...fields],
+    ];
+    return (await this.#redis.eval(PUT, keys.length, ...keys, ...values)) !== 0;
   }
 
   #inspectionKey(inspectionId: string): string {
@@ -162,22 +315,23 @@ class RedisStore implements ResultStore {
   }
 }
 
+/** What the line's counters change by; of a new record, PUT itself adds what depends on its part. */
+function changedCounts(held: Held | undefined, next: Inspection): [string, number][] {
+  const now = countsOf(next, held?.attempt ?? 'NONE');
+  const change = held === undefined ? now : plus(now, countsOf(held.inspection, held.attempt), -1);
+  return Object.entries(change).filter(([, by]) => by !== 0);
+}
+
 /** Readers are told to come again: it is not their request that is at fault, nor this service. */
 async function answered<T>(reply: Promise<T>): Promise<T> {
   try {
     return await reply;
   } catch (cause) {
+    if (cause instanceof ServiceError) throw cause;
     throw new ServiceError('STORE_UNAVAILABLE', {
       detail: `Redis, the result store, does not answer (${(cause as Error).message}); ask again.`,
       retryAfterSeconds: 1,
       cause,
     });
   }
-}
-
-/** `fields`: 'id', inspectionId, 'line', lineId, 'verdict', verdict, as SAVE wrote them. */
-function feedEntry(streamId: string, fields: string[]): FeedEntry {
-  const [, inspectionId = '', , line = NO_LINE, , verdict = ''] = fields;
-  const sequence = Number(streamId.slice(0, streamId.indexOf('-')));
-  return { sequence, inspectionId, lineId: line === NO_LINE ? null : line, verdict };
 }

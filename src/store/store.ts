@@ -1,5 +1,5 @@
 // What every result store must do; the lmdb and redis adapters both pass the same contract tests.
-import type { Inspection, Verdict } from '../inspection.js';
+import type { Inspection, Review, Verdict } from '../inspection.js';
 
 /** One anomaly map, row-major, 0…65535 for a score of 0…1 (compact, and exact enough to draw and to threshold). */
 export interface StoredMap {
@@ -23,34 +23,148 @@ export interface ListQuery {
   readonly verdict?: Verdict;
 }
 
+/** A page of all that is there. */
+export type PageQuery = Pick<ListQuery, 'after' | 'limit'>;
+
 export interface Page {
   readonly items: readonly Inspection[];
   /** Where to go on; always there, also on an empty page. */
   readonly nextCursor: string;
 }
 
+export interface Ack {
+  readonly inspectionId: string;
+  /** The one that was read; absent: whichever is the newest. */
+  readonly revision?: number | undefined;
+}
+
+/** SUPERSEDED: a newer revision than the one acked is in the feed, and is still to be read. */
+export type AckOutcome = 'ACKED' | 'ALREADY_ACKED' | 'SUPERSEDED' | 'UNKNOWN';
+
+export interface ConsumerStanding {
+  readonly name: string;
+  /** Everything up to it is acked: where to read on after a restart. */
+  readonly cursor: string;
+  /** Entries of the feed that are not acked; 0 exactly where there is none. */
+  readonly lag: number;
+  /** Entries acked beyond the cursor, behind one that is not. */
+  readonly ahead: number;
+  readonly updatedAt: string;
+}
+
+/** Since the line's last change-over. */
+export interface LineCounts {
+  readonly inspected: number;
+  readonly OK: number;
+  readonly REVIEW: number;
+  readonly NG: number;
+  readonly NOT_DECIDABLE: number;
+  /** REVIEW or NG, and a person said the part is good. */
+  readonly falseCalls: number;
+  /** REVIEW or NG, and a person said so too, or repaired the part. */
+  readonly confirmedCalls: number;
+  /** OK, and a person said the part is bad. */
+  readonly misses: number;
+  /** OK, and a person said so too. */
+  readonly confirmedGood: number;
+  readonly reworked: number;
+  /** Part ids seen on this line for the first time. */
+  readonly parts: number;
+  /** Of those, how many were OK at that first time. */
+  readonly firstPassOk: number;
+  /** Inspections of a part that had been here before. */
+  readonly repeats: number;
+}
+
+export interface LineRatios {
+  /** falseCalls of all calls a person has judged. */
+  readonly falseCallRatio: number | null;
+  /** misses of all parts a person has found bad. */
+  readonly missRatio: number | null;
+  /** firstPassOk of parts. */
+  readonly firstPassYield: number | null;
+}
+
+export interface Line {
+  readonly lineId: string;
+  /** The first inspection, or the last change-over. */
+  readonly since: string;
+  readonly counts: LineCounts;
+}
+
+export interface Reset {
+  readonly by: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** A reset as it is recorded: with the counters as they were before it, and since when. */
+export interface Changeover extends Reset {
+  readonly since: string;
+  readonly counts: LineCounts;
+}
+
 export interface ResultStore {
   /**
-   * Resolves once the record would survive a crash of this process.
-   * An inspectionId that is there already stays as it is, and is listed once.
+   * Resolves once the record would survive a crash of this process. By what is held of its inspectionId:
+   * nothing: stored, with an entry at the feed's tail;
+   * the same revision or a higher one: nothing happens, so that a save may be repeated;
+   * a lower revision: record and the artefacts given take its place, and its feed entry moves to the tail. The
+   * reviews held stay, whatever the record brings.
    */
   save(inspection: Inspection, artefacts: Artefacts): Promise<void>;
+  /**
+   * Appends `review`; the record's revision grows by one and its feed entry moves to the tail. Resolves to the record,
+   * unchanged where it has this very review, or the last one says the same. Throws ServiceError NOT_FOUND, and REVIEW_REFUSED where the decision
+   * contradicts the verdict.
+   */
+  review(inspectionId: string, review: Review): Promise<Inspection>;
   get(inspectionId: string): Promise<Inspection | undefined>;
   map(inspectionId: string, name: string): Promise<StoredMap | undefined>;
   thumbnail(inspectionId: string): Promise<Uint8Array | undefined>;
   /**
-   * Ascending by commit order. A filtered page may hold fewer than `limit`, even none, before the feed's end:
+   * Ascending by commit order; of each inspection only its newest revision is there. A filtered page may hold fewer than `limit`, even none, before the feed's end:
    * it looks at a bounded stretch and `nextCursor` goes on behind it. The end is reached when `nextCursor` stays.
    * Throws ServiceError BAD_CURSOR for a cursor it did not issue. All reads throw STORE_UNAVAILABLE where the
    * store is out of reach.
    */
   list(query: ListQuery): Promise<Page>;
+  /** Verdict REVIEW and no review yet, ascending as list() does; an index, not a scan. Throws as list(). */
+  openReviews(query: PageQuery): Promise<Page>;
+  /**
+   * Marks inspections as done for `consumer`, which is made by its first ack. The feed stays as it is for everybody.
+   * One outcome for each, in order. Throws ServiceError ACK_REFUSED, with nothing changed, where too many would have to
+   * be remembered.
+   */
+  ack(consumer: string, acks: readonly Ack[]): Promise<readonly AckOutcome[]>;
+  /** Marks all up to `cursor` as done; never moves back. Throws BAD_CURSOR, ACK_REFUSED. */
+  ackUpTo(consumer: string, cursor: string): Promise<AckOutcome>;
+  consumer(name: string): Promise<ConsumerStanding | undefined>;
+  /** By name. */
+  consumers(): Promise<readonly ConsumerStanding[]>;
+  /** false where there was none. */
+  forgetConsumer(name: string): Promise<boolean>;
+  /**
+   * Counters of every line, by name; kept with each save and review, in the same step. An inspection without a line is
+   * counted nowhere, nor is one of a line beyond the first thousand.
+   */
+  lines(): Promise<readonly Line[]>;
+  line(lineId: string): Promise<Line | undefined>;
+  /** The last hundred change-overs of a line, the newest first. */
+  resets(lineId: string): Promise<readonly Changeover[]>;
+  /**
+   * A change-over: counters begin again at 0. Revisions and reviews of what was counted before change them no more.
+   * Throws ServiceError NOT_FOUND.
+   */
+  resetLine(lineId: string, reset: Reset): Promise<Changeover>;
   /**
    * Resolves as soon as something was saved after `cursor` (by any replica), or after `waitMs`,
    * or when `signal` aborts. Resolves in all three cases, and when the store closes; the caller lists again.
    * Throws ServiceError BAD_CURSOR as list() does.
    */
   waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void>;
+  /** The cursor behind the newest record: what is saved from now on comes after it. */
+  end(): Promise<string>;
   /** Throws where the store cannot take writes now. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -25,7 +25,7 @@ describe('loadRecipes', () => {
     const recipes = await load(
       '{"a":{},"b":{"model":"tiny@1","thresholds":{"review":0.4,"reject":0.6},"required":["rgb"]}}',
     );
-    expect(recipes.get('a')).toEqual({ required: [] });
+    expect(recipes.get('a')).toEqual({ required: [], late: 'ignore' });
     expect(recipes.get('b').thresholds).toEqual({ review: 0.4, reject: 0.6 });
   });
 

@@ -1,4 +1,8 @@
 // What the service does when its Redis is not as it should be: says so at the start, and waits for nobody later.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Log } from '../../src/app/inference.js';
 import { openStorage, type Storage } from '../../src/app/storage.js';
@@ -6,6 +10,10 @@ import { loadConfig } from '../../src/config.js';
 import { anInspection, NOTHING } from '../store/samples.js';
 import { type RedisServer, startRedisServer } from '../support/redis-server.js';
 
+const spooled: number[] = [];
+const spoolDropped = () => {
+  throw new Error('a record was lost');
+};
 const silent: Log = { info: () => {}, error: () => {} };
 const TIMEOUT_MS = 300;
 
@@ -21,8 +29,14 @@ async function server(settings: readonly string[] = []): Promise<RedisServer> {
 }
 
 async function open(url: string): Promise<Storage> {
-  const config = loadConfig({ REDIS_URL: url, STORE_TIMEOUT_MS: `${TIMEOUT_MS}` });
-  const storage = await openStorage(config, silent);
+  const folder = await mkdtemp(join(tmpdir(), 'branchline-storage-'));
+  closers.push(() => rm(folder, { recursive: true, force: true }));
+  const STORE_PATH = join(folder, 'store');
+  const config = loadConfig({ REDIS_URL: url, STORE_PATH, STORE_TIMEOUT_MS: `${TIMEOUT_MS}` });
+  const storage = await openStorage(config, silent, {
+    spooled: (records) => spooled.push(records),
+    spoolDropped,
+  });
   closers.push(() => storage.close());
   return storage;
 }
@@ -67,6 +81,36 @@ describe('a Redis that fails later', () => {
     await redis.stop();
     await expect(store.list({ limit: 1 })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     await expect(store.map('any', 'fused')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+});
+
+describe('the spool', () => {
+  it('brings what was judged while Redis hung into the feed, in order, when it is back', async () => {
+    const redis = await server();
+    const { store } = await open(redis.url);
+    await store.save(anInspection({ captureId: 'before' }), NOTHING);
+    const { nextCursor } = await store.list({ limit: 1 });
+    redis.pause();
+    for (const captureId of ['a', 'b', 'c'])
+      await expect(store.save(anInspection({ captureId }), NOTHING)).rejects.toThrow(/waits in the spool/);
+    redis.resume();
+    const found: string[] = [];
+    for (let attempt = 0; found.length < 3 && attempt < 100; attempt++) {
+      await delay(50);
+      const page = await store.list({ limit: 10, after: nextCursor }).catch(() => undefined);
+      found.splice(0, 3, ...(page?.items.map(({ captureId }) => captureId) ?? []));
+    }
+    expect(found).toEqual(['a', 'b', 'c']);
+    expect(spooled.at(-1)).toBe(0);
+  });
+
+  it('says which variable is wrong where its folder cannot be used', async () => {
+    const { url } = await server();
+    const env = { REDIS_URL: url, SPOOL_PATH: '/dev/null/spool' };
+    const opening = openStorage(loadConfig(env), silent, { spooled: () => {}, spoolDropped });
+    await expect(opening).rejects.toThrow(
+      /^SPOOL_PATH: The result store \/dev\/null\/spool cannot be opened/,
+    );
   });
 });
 

@@ -47,7 +47,8 @@ describe.each(CASES)('with $name the chart', ({ values, kinds }) => {
   it('sets only variables that the service reads, to what it accepts', () => {
     const env = envOf(objects);
     expect(env.map(({ name }) => name).filter((name) => !variables.includes(name))).toEqual([]);
-    const plain = env.map(({ name, value }) => [name, value ?? 'redis://redis:6379']);
+    const secret = { REDIS_URL: 'redis://redis:6379', MQTT_URL: 'mqtts://broker:8883' };
+    const plain = env.map(({ name, value }) => [name, value ?? secret[name as keyof typeof secret]]);
     expect(() => loadConfig(Object.fromEntries(plain))).not.toThrow();
   });
 

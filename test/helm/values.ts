@@ -52,6 +52,11 @@ export const CASES: readonly ChartCase[] = [
     kinds: kinds(SHARED, MONITORING, ['ScaledObject']),
   },
   {
+    name: 'a broker',
+    values: { mqtt: { existingSecret: 'broker' } },
+    kinds: STATEFUL,
+  },
+  {
     name: 'models of a volume',
     values: {
       models: { source: 'pvc', pvc: { claimName: 'models', subPath: 'plant/a' }, include: ['bracket@2'] },

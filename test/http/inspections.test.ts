@@ -386,14 +386,16 @@ describe('the pages around it', () => {
       await fetch(`${service.url}/openapi.json`),
     );
     expect(body.openapi).toBe('3.1.0');
-    expect(Object.keys(body.paths).sort()).toEqual([
-      '/health/live',
-      '/health/ready',
-      '/v1/inspections',
-      '/v1/inspections/{id}',
-      '/v1/inspections/{id}/heatmap',
-      '/v1/models',
-    ]);
+    expect(Object.keys(body.paths)).toEqual(
+      expect.arrayContaining([
+        '/health/live',
+        '/health/ready',
+        '/v1/inspections',
+        '/v1/inspections/{id}',
+        '/v1/inspections/{id}/heatmap',
+        '/v1/models',
+      ]),
+    );
     expect(body.paths['/v1/inspections']?.post).toMatchObject({
       requestBody: {
         content: { 'multipart/form-data': { schema: { properties: { metadata: { type: 'object' } } } } },

@@ -73,6 +73,8 @@ describe('metrics', () => {
   it('shows the queue, the batches, the stuck workers and every refusal by its code', async () => {
     const metrics = createMetrics();
     metrics.oldestWait(1.5);
+    metrics.spooled(2, 7000);
+    metrics.spoolDropped();
     metrics.batchStarted(3, 'tiny@1');
     metrics.refused('OVERLOADED');
     metrics.refused('OVERLOADED');
@@ -80,6 +82,9 @@ describe('metrics', () => {
     metrics.workers(1, 2, 1);
     const text = await metrics.scrape();
     expect(text).toContain('branchline_queue_oldest_wait_seconds 1.5');
+    expect(text).toContain('branchline_spool_records 2');
+    expect(text).toContain('branchline_spool_bytes 7000');
+    expect(text).toContain('branchline_spool_dropped_total 1');
     expect(text).toContain('branchline_batch_size_bucket{le="2"} 0');
     expect(text).toContain('branchline_batch_size_bucket{le="4"} 1');
     expect(text).toContain('branchline_refusals_total{code="OVERLOADED"} 2');
@@ -92,7 +97,7 @@ describe('metrics', () => {
     const metrics = createMetrics();
     expect(await metrics.scrape()).not.toMatch(/^branchline_review_backlog /m);
     metrics.reviewBacklog(3);
-    metrics.consumerLag('mes', 17);
+    metrics.consumersBehind(new Map([['mes', 17]]));
     const text = await metrics.scrape();
     expect(text).toContain('branchline_review_backlog 3');
     expect(text).toContain('branchline_consumer_lag{consumer="mes"} 17');
@@ -131,10 +136,22 @@ describe('labels that clients choose', () => {
     ]);
   });
 
-  it('bounds the consumers too', async () => {
+  it('bounds the consumers too, and shows of the rest the one that is furthest behind', async () => {
     const metrics = createMetrics();
-    for (let at = 0; at < 2 * MAX_NAMES; at++) metrics.consumerLag(`consumer-${at}`, at);
-    expect(seriesOf(await metrics.scrape(), 'branchline_consumer_lag')).toHaveLength(MAX_NAMES + 1);
+    const consumers = Array.from({ length: 2 * MAX_NAMES }, (_, at) => [`consumer-${at}`, at] as const);
+    metrics.consumersBehind(new Map(consumers));
+    const series = seriesOf(await metrics.scrape(), 'branchline_consumer_lag');
+    expect(series).toHaveLength(MAX_NAMES + 1);
+    expect(series).toContain(`branchline_consumer_lag{consumer="other"} ${2 * MAX_NAMES - 1}`);
+  });
+
+  it('forgets a consumer that is not there any more', async () => {
+    const metrics = createMetrics();
+    metrics.consumersBehind(new Map([['old', 900]]));
+    metrics.consumersBehind(new Map([['new', 1]]));
+    expect(seriesOf(await metrics.scrape(), 'branchline_consumer_lag')).toEqual([
+      'branchline_consumer_lag{consumer="new"} 1',
+    ]);
   });
 });
 

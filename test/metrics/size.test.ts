@@ -51,7 +51,7 @@ function fill(lines: number) {
           timings,
         } as unknown as Inspection);
   for (const route of ROUTES) for (const status of STATUSES) metrics.httpAnswered('POST', route, status, 0.1);
-  for (let at = 0; at < 2 * MAX_NAMES; at++) metrics.consumerLag(`consumer-${at}`, at);
+  metrics.consumersBehind(new Map(Array.from({ length: 2 * MAX_NAMES }, (_, at) => [`consumer-${at}`, at])));
   return metrics;
 }
 

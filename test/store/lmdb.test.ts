@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { open } from 'lmdb';
 import { openLmdbStore } from '../../src/store/lmdb.js';
 import { describeResultStore } from './contract.js';
 
@@ -127,6 +128,16 @@ describe('lmdb: path lock', () => {
     await expect(openLmdbStore({ path })).rejects.toThrow(
       /^The result store .* cannot be opened: [^\n]*MDB_CORRUPTED[^\n]*$/,
     );
+  });
+
+  it('refuses a folder of an earlier version, in one line, and leaves it as it was', async () => {
+    const earlier = open({ path, noSubdir: false });
+    await earlier.openDB({ name: 'meta', encoding: 'string' }).put('storeId', '0123456789ab');
+    await earlier.close();
+    for (let attempt = 0; attempt < 2; attempt++)
+      await expect(openLmdbStore({ path })).rejects.toThrow(
+        /^The result store .* cannot be opened: it was written by another version of the service\. [^\n]+$/,
+      );
   });
 
   it('says in one line why a path cannot be opened', async () => {

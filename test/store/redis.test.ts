@@ -1,11 +1,12 @@
 // The shared store: the contract on a redis-server of our own, and what several replicas see.
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createRedisStore } from '../../src/store/redis.js';
 import type { ResultStore } from '../../src/store/store.js';
 import { type RedisServer, startRedisServer } from '../support/redis-server.js';
 import { describeResultStore } from './contract.js';
-import { anInspection, NOTHING } from './samples.js';
+import { aMap, anInspection, NOTHING } from './samples.js';
 
 let server: RedisServer;
 const connections: Redis[] = [];
@@ -29,6 +30,22 @@ describeResultStore('redis', async () => {
   const keyPrefix = `test${places++}:`;
   return { open: async () => createRedisStore({ redis: connect(), keyPrefix }), remove: async () => {} };
 });
+
+/** A replica far away: each command takes its time to the server, so that two steps of one save come apart. */
+function slow(step: number): Redis {
+  let commands = 0;
+  return new Proxy(connect(), {
+    get(redis, name) {
+      const member = Reflect.get(redis, name, redis);
+      if (typeof member !== 'function') return member;
+      return async (...args: unknown[]) => {
+        commands += 1;
+        await delay((commands * step) % 11);
+        return member.apply(redis, args);
+      };
+    },
+  });
+}
 
 describe('redis: several replicas', () => {
   const open = (keyPrefix: string): ResultStore => createRedisStore({ redis: connect(), keyPrefix });
@@ -54,6 +71,29 @@ describe('redis: several replicas', () => {
     expect(new Set(first?.items.map((item) => item.inspectionId)).size).toBe(150);
     for (const other of others) expect(other).toEqual(first);
     await Promise.all(stores.map((store) => store.close()));
+  });
+
+  it('shows each record that two replicas save at once exactly once to a reader at a third', async () => {
+    const reader = open('race:');
+    const writers = [slow(3), slow(7)].map((redis) => createRedisStore({ redis, keyPrefix: 'race:' }));
+    const inspections = Array.from({ length: 400 }, () => anInspection());
+    const saving = Promise.all(
+      inspections.map(async (inspection, i) => {
+        await delay(i % 200);
+        await writers[i % 2]?.save(inspection, { maps: { fused: aMap(16, 16) } });
+      }),
+    );
+    const seen: string[] = [];
+    let after: string | undefined;
+    const giveUpAt = Date.now() + 10_000;
+    while (seen.length < inspections.length && Date.now() < giveUpAt) {
+      const page = await reader.list({ limit: 500, ...(after && { after }) }); // always at the feed's end
+      seen.push(...page.items.map(({ inspectionId }) => inspectionId));
+      after = page.nextCursor;
+    }
+    await saving;
+    expect(seen.toSorted()).toEqual(inspections.map(({ inspectionId }) => inspectionId).toSorted());
+    await Promise.all([reader, ...writers].map((store) => store.close()));
   });
 
   it('refuses the cursors of before the server was wiped', async () => {

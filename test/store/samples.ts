@@ -1,12 +1,14 @@
 // Inspections and maps to put into a store under test.
 import { randomUUID } from 'node:crypto';
-import type { Inspection } from '../../src/inspection.js';
+import type { Inspection, Review } from '../../src/inspection.js';
 import type { Artefacts, StoredMap } from '../../src/store/store.js';
 
 export function anInspection(changes: Partial<Inspection> = {}): Inspection {
   const inspectionId = changes.inspectionId ?? randomUUID();
   return {
     inspectionId,
+    revision: 1,
+    previous: null,
     captureId: 'capture-1',
     lineId: 'line-1',
     stationId: null,
@@ -38,6 +40,7 @@ export function anInspection(changes: Partial<Inspection> = {}): Inspection {
     timings: { decodeMs: 1.5, queueMs: 0, runMs: 12.25, totalMs: 14 },
     receivedAt: '2025-01-01T00:00:00.000Z',
     completedAt: '2025-01-01T00:00:00.014Z',
+    reviews: [],
     stored: true,
     ...changes,
   };
@@ -52,3 +55,11 @@ export function aMap(height = 5, width = 7): StoredMap {
 }
 
 export const NOTHING: Artefacts = { maps: {} };
+
+/** Fits OK and NG alike. */
+export const A_REVIEW: Review = {
+  decision: 'CONFIRMED',
+  by: 'inspector-1',
+  note: 'seen under the lamp',
+  at: '2025-01-01T06:00:00.000Z',
+};

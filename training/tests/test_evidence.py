@@ -186,6 +186,12 @@ def test_parts_in_one_pose_share_what_each_place_shows_and_rolled_ones_do_not() 
     posed, anyhow = motif + noise, rolled + noise
     assert place_share(posed) > 0.95
     assert place_share(anyhow) < 0.2
+    # A mask that hides half of every picture poses nobody.
+    for parts in (posed, anyhow):
+        parts[:, :, : SIDE // 2] = 5.0
+    assert place_share(posed) > 0.95
+    assert place_share(anyhow) < 0.2
+    assert place_share(torch.ones(40, CHANNELS, SIDE, SIDE)) == 1.0
     for parts, expected in ((posed, True), (anyhow, False)):
         _, (assessed, *_) = choose(parts, parts + 1)
         assert assessed.posed is expected

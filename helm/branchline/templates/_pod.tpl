@@ -107,7 +107,7 @@ spec:
       emptyDir: {}
     {{- if eq .Values.store.type "redis" }}
     - name: store
-      emptyDir: {}
+      emptyDir: { sizeLimit: {{ .Values.store.redis.spoolSize }} }
     {{- end }}
     {{- if eq .Values.models.source "download" }}
     - name: models
@@ -178,8 +178,15 @@ securityContext:
     secretKeyRef:
       name: {{ .Values.store.redis.existingSecret }}
       key: {{ .Values.store.redis.key }}
-{{- else }}
+- { name: SPOOL_PATH, value: /var/lib/branchline/spool }
+{{- end }}
 - { name: STORE_PATH, value: /var/lib/branchline/store }
+{{- with .Values.mqtt.existingSecret }}
+- name: MQTT_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $.Values.mqtt.key }}
 {{- end }}
 - { name: WORKERS, value: {{ .Values.workers | quote }} }
 {{- if .Values.gpu.enabled }}

@@ -33,6 +33,8 @@ MAX_DRIFT = 1.25
 # place, for a Gaussian per place to mean something. Parts in one pose showed 0.93 to 0.98, parts
 # that lie in any direction -0.03 to 0.51.
 LEAST_PLACE_SHARE = 0.7
+# A place with less than this share of the liveliest place's variance between parts shows nothing.
+LEAST_SHOWN = 1e-4
 # What a view must add to the pseudo-defect AUROC of those before it. The picture view sees what
 # the trunk cannot, and may lose within the noise of 180 parts (pseudo-defects on sound are found by
 # no detector). The student sees the trunk's own input and must show that it adds something.
@@ -191,9 +193,15 @@ def place_share(features: Tensor) -> float:
 
     1 - (variance between parts at one place) / (variance over parts and places): 1 where every
     part looks the same at each place, near 0 where a place says nothing about what is there.
+    Places where no part ever shows anything do not count: a mask's black would look posed.
     """
-    total = features.var(dim=(0, 2, 3)).clamp_min(1e-9)
-    within = features.var(dim=0).mean(dim=(1, 2))
+    between_parts = features.var(dim=0)  # (c, h, w)
+    shows = between_parts.mean(dim=0)  # (h, w)
+    seen = shows > LEAST_SHOWN * shows.max()
+    if not seen.any():
+        return 1.0
+    total = features[:, :, seen].var(dim=(0, 2)).clamp_min(1e-9)
+    within = between_parts[:, seen].mean(dim=1)
     return float((1.0 - within / total).mean())
 
 

@@ -1,0 +1,253 @@
+// Every way a capture comes in: at once, to be judged later, or piece by piece; each is judged once.
+import { ServiceError } from '../errors.js';
+import type { Capture, Inspect } from '../inspect.js';
+import type { CaptureMetadata } from '../inspection.js';
+import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake/intake-store.js';
+import type { ResultStore } from '../store/store.js';
+import { contentHash, hashesOf } from './content-hash.js';
+import { type Answered, Once, type OnceOptions } from './once.js';
+import { type PieceAnswer, Pieces, type PiecesOptions } from './pieces.js';
+import { inPieces, intakeFull, noCapture, otherContent, setAside } from './refusals.js';
+import { Runners, type RunnersOptions } from './runners.js';
+import { accepted, acceptedWhole } from './transitions.js';
+import { type Room, Turn } from './turn.js';
+import { type CaptureView, recordedEntry, viewOf } from './view.js';
+
+export interface CapturesOptions
+  extends OnceOptions,
+    Omit<PiecesOptions, 'assertRoom'>,
+    Pick<RunnersOptions, 'runners' | 'after' | 'onSetAside' | 'onUsage'> {
+  readonly intake: IntakeStore;
+  readonly results: Pick<ResultStore, 'get'>;
+  readonly inspect: Inspect;
+  /** Throws ServiceError where a capture of these parts would be refused whenever it is judged. */
+  readonly assertAcceptable: (
+    parts: ReadonlyMap<string, Uint8Array>,
+    metadata: CaptureMetadata,
+    model: string | undefined,
+  ) => void;
+  readonly claimBytes: (bytes: number) => Room;
+  readonly monotonicMs: () => number;
+  /** How long the bytes of a judged capture wait for a late modality, where its recipe revises. */
+  readonly lateMs: number;
+  readonly maxCaptures: number;
+  readonly maxBytes: number;
+  readonly onReplayed: () => void;
+}
+
+export interface Submission {
+  readonly parts: ReadonlyMap<string, Uint8Array>;
+  readonly metadata: CaptureMetadata;
+  readonly model: string | undefined;
+}
+
+export interface AcceptedCapture {
+  readonly view: CaptureView;
+  readonly replayed: boolean;
+}
+
+const POLL_MS = 50;
+/** As Turn's: a claim outlives the deadline by what storing takes. */
+const LEASE_SLACK_MS = 5000;
+
+export class Captures {
+  readonly #options: CapturesOptions;
+  readonly #once: Once;
+  readonly #turn: Turn;
+  readonly #pieces: Pieces;
+  readonly runners: Runners;
+
+  constructor(options: CapturesOptions) {
+    this.#options = options;
+    this.#once = new Once(options);
+    this.#pieces = new Pieces({ ...options, assertRoom: (bytes, isNew) => this.#assertRoom(bytes, isNew) });
+    const keepBytesMs = (entry: IntakeEntry) =>
+      entry.inPieces && this.#pieces.lateOf(entry) === 'revise' ? options.lateMs : 0;
+    this.#turn = new Turn({ ...options, keepBytesMs });
+    this.runners = new Runners({ ...options, turn: this.#turn });
+  }
+
+  /** While the client waits. Throws as the line does, and ServiceError CAPTURE_CONFLICT, CAPTURE_FAILED. */
+  async inspect(capture: Capture): Promise<Answered> {
+    const { inspect, monotonicMs, onReplayed } = this.#options;
+    const { metadata, parts, signal } = capture;
+    const { captureId } = metadata;
+    if (captureId === undefined) return { inspection: await inspect(capture), replayed: false };
+    const model = capture.model ?? null;
+    const answered = await this.#once.inspect(
+      {
+        captureId,
+        contentHash: contentHash(await hashesOf(parts), metadata, model),
+        metadata,
+        model,
+        leaseMs: Math.max(0, capture.deadlineMs - monotonicMs()) + LEASE_SLACK_MS,
+        signal,
+      },
+      (claim) => inspect({ ...capture, ...claim }),
+    );
+    if (answered.replayed) onReplayed();
+    return answered;
+  }
+
+  /**
+   * To be judged later: resolves once the capture would survive a crash. Without a captureId it is given one. Throws
+   * what a capture at fault gets, where that shows before it is decoded, and ServiceError OVERLOADED, STORE_UNAVAILABLE.
+   */
+  async accept({ parts, metadata, model = undefined }: Submission): Promise<AcceptedCapture> {
+    const { intake, nowMs, newInspectionId, windowMs, assertAcceptable, onReplayed } = this.#options;
+    assertAcceptable(parts, metadata, model);
+    const captureId = metadata.captureId ?? newInspectionId();
+    const hashes = await hashesOf(parts);
+    const pieces = [...parts].map(([name, bytes]) => ({
+      name,
+      sha256: hashes.get(name) ?? '',
+      bytes: bytes.length,
+      arrivedAtMs: nowMs(),
+      revision: null,
+      held: true,
+    }));
+    const hash = contentHash(hashes, metadata, model ?? null);
+    const content = { pieces, metadata, model: model ?? null, contentHash: hash };
+    await this.#assertRoom(sum(parts), true);
+    for (;;) {
+      const held = await this.#read(captureId);
+      if (held !== undefined && (await this.#isSame(held.entry, hash))) {
+        onReplayed();
+        return { view: viewOf(await this.#asItStands(held.entry)), replayed: true };
+      }
+      // A claim without a record keeps its id: should its run end well after all, both write the same record.
+      const inspectionId = held?.entry.contentHash === hash ? held.entry.inspectionId : newInspectionId();
+      const entry = acceptedWhole({ captureId, inspectionId, nowMs: nowMs(), windowMs }, content);
+      const version = held?.version ?? ABSENT;
+      if ((await intake.swap({ captureId, version, entry, put: parts })) === undefined) continue;
+      this.runners.nudge();
+      return { view: viewOf(entry), replayed: false };
+    }
+  }
+
+  /** Throws as Pieces.put. */
+  async putPiece(
+    captureId: string,
+    name: string,
+    bytes: Uint8Array,
+  ): Promise<PieceAnswer & { view: CaptureView }> {
+    const answer = await this.#pieces.put(captureId, name, bytes);
+    if (answer.created && answer.entry.state === 'ACCEPTED') this.runners.nudge();
+    return { ...answer, view: viewOf(answer.entry) };
+  }
+
+  /** Throws as Pieces.describe. */
+  async putMetadata(
+    captureId: string,
+    metadata: CaptureMetadata,
+  ): Promise<PieceAnswer & { view: CaptureView }> {
+    const answer = await this.#pieces.describe(captureId, metadata);
+    return { ...answer, view: viewOf(answer.entry) };
+  }
+
+  /** Nothing more will come: judged with what did. Throws as the line does, and NOT_FOUND, CAPTURE_FAILED. */
+  async complete(captureId: string, patienceMs: number, signal: AbortSignal): Promise<Answered> {
+    const { results, pause, onReplayed } = this.#options;
+    for (let looks = 0; ; looks++) {
+      signal.throwIfAborted();
+      const held = await this.#known(captureId);
+      const { entry } = held;
+      if (entry.state === 'FAILED') throw setAside(entry);
+      const inspection = hasRecord(entry) ? await results.get(entry.inspectionId) : undefined;
+      if (inspection !== undefined) {
+        const replayed = looks === 0;
+        if (replayed) onReplayed();
+        return { inspection, replayed };
+      }
+      const leased = entry.state === 'OPEN' ? await this.#turn.take(held, patienceMs) : undefined;
+      if (leased !== undefined) {
+        const situation = { patienceMs, signal, clientIsTold: true };
+        return { inspection: await this.#turn.run(leased, situation), replayed: false };
+      }
+      if (entry.state === 'COMPLETED') throw recordGone(entry);
+      await pause(POLL_MS, signal);
+    }
+  }
+
+  /** The same, but judged later. Throws ServiceError NOT_FOUND, STORE_UNAVAILABLE. */
+  async acceptComplete(captureId: string): Promise<AcceptedCapture> {
+    const { intake, nowMs } = this.#options;
+    for (;;) {
+      const { version, entry } = await this.#known(captureId);
+      if (entry.state !== 'OPEN') return { view: viewOf(await this.#asItStands(entry)), replayed: true };
+      const next = accepted(entry, nowMs());
+      if ((await intake.swap({ captureId, version, entry: next })) === undefined) continue;
+      this.runners.nudge();
+      return { view: viewOf(next), replayed: false };
+    }
+  }
+
+  /** As soon as it is judged or set aside, and at the latest after `waitMs`. Throws ServiceError NOT_FOUND. */
+  async find(captureId: string, waitMs: number, signal: AbortSignal): Promise<CaptureView> {
+    const { monotonicMs, pause } = this.#options;
+    const untilMs = monotonicMs() + waitMs;
+    for (;;) {
+      const entry = await this.#asItStands((await this.#known(captureId)).entry);
+      const settled = entry.state === 'COMPLETED' || entry.state === 'FAILED';
+      const leftMs = untilMs - monotonicMs();
+      if (settled || leftMs <= 0 || signal.aborted) return viewOf(entry);
+      await pause(Math.min(POLL_MS, leftMs), signal).catch(() => {});
+    }
+  }
+
+  async #read(captureId: string): Promise<Held | undefined> {
+    return this.#options.intake.get(captureId);
+  }
+
+  async #known(captureId: string): Promise<Held> {
+    const held = await this.#read(captureId);
+    if (held === undefined || this.#isExpired(held.entry)) throw noCapture(captureId);
+    return held;
+  }
+
+  #isExpired({ wakeAtMs, expiresAtMs }: IntakeEntry): boolean {
+    return wakeAtMs === null && expiresAtMs <= this.#options.nowMs();
+  }
+
+  /** Whether nothing is left to do for content of this hash; false where it may be accepted. Throws CAPTURE_CONFLICT. */
+  async #isSame(entry: IntakeEntry, hash: string): Promise<boolean> {
+    if (this.#isExpired(entry)) return false;
+    if (entry.contentHash === null) throw inPieces(entry.captureId);
+    const now = await this.#asItStands(entry);
+    const isClaimOnly = now.state === 'RUNNING' && now.wakeAtMs === null;
+    if (entry.contentHash === hash) return !isClaimOnly;
+    const isLive = entry.lease !== null && entry.lease.untilMs > this.#options.nowMs();
+    if (!isClaimOnly || isLive) throw otherContent(entry.captureId);
+    return false;
+  }
+
+  async #asItStands(entry: IntakeEntry): Promise<IntakeEntry> {
+    if (entry.state !== 'RUNNING' || entry.wakeAtMs !== null) return entry;
+    return (await this.#options.results.get(entry.inspectionId)) === undefined ? entry : recordedEntry(entry);
+  }
+
+  async #assertRoom(bytes: number, isNew: boolean): Promise<void> {
+    const { intake, maxCaptures, maxBytes } = this.#options;
+    const held = await intake.usage();
+    if (isNew && held.captures >= maxCaptures)
+      throw intakeFull(`${held.captures} captures wait to be judged or completed already`, 'INTAKE_CAPTURES');
+    if (held.bytes + bytes > maxBytes)
+      throw intakeFull(`Waiting captures hold ${held.bytes} of ${maxBytes} bytes`, 'INTAKE_BYTES');
+  }
+}
+
+/** Judged while its client waited, it is RUNNING for good: then only the record tells. */
+function hasRecord({ revision, state, wakeAtMs }: IntakeEntry): boolean {
+  return revision > 0 || (state === 'RUNNING' && wakeAtMs === null);
+}
+
+function recordGone({ captureId, inspectionId }: IntakeEntry): ServiceError {
+  return new ServiceError('NOT_FOUND', {
+    detail: `Capture "${captureId}" was judged, but its inspection ${inspectionId} is not kept any more.`,
+    part: 'captureId',
+  });
+}
+
+function sum(parts: ReadonlyMap<string, Uint8Array>): number {
+  return [...parts.values()].reduce((total, { length }) => total + length, 0);
+}

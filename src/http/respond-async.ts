@@ -1,0 +1,22 @@
+// "Prefer: respond-async" (RFC 7240, 4.1): the client is told where to look, and does not wait for the verdict.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AcceptedCapture } from '../captures/captures.js';
+
+/** On an answer that was given before. */
+export const REPLAYED = 'idempotent-replay';
+
+export function prefersAsync({ headers }: FastifyRequest): boolean {
+  const preferences = [headers.prefer ?? []].flat().join(',').split(',');
+  return preferences.some((preference) => preference.split(';')[0]?.trim().toLowerCase() === 'respond-async');
+}
+
+export function sendAccepted(reply: FastifyReply, { view, replayed }: AcceptedCapture): FastifyReply {
+  if (replayed) reply.header(REPLAYED, 'true');
+  return reply
+    .code(202)
+    .headers({
+      location: `/v1/captures/${encodeURIComponent(view.captureId)}`,
+      'preference-applied': 'respond-async',
+    })
+    .send(view);
+}
