@@ -1,4 +1,5 @@
 // Sends the planned captures, a few at a time, and keeps what came back for each.
+import { randomBytes } from 'node:crypto';
 import type { Inspection } from '../src/inspection.js';
 import { postCapture, RefusedError } from './client.js';
 import { captureKey, GOOD } from './labelled-folder.js';
@@ -35,9 +36,11 @@ export async function judgeCaptures(
   const judged: JudgedCapture[] = new Array(plan.length);
   const queue = plan.entries();
   let done = 0;
+  // A run of its own: a service that is up already would answer a captureId it knows with what it said before.
+  const run = randomBytes(4).toString('hex');
   const sendOneByOne = async () => {
     for (const [i, capture] of queue) {
-      judged[i] = await judge(capture, options);
+      judged[i] = await judge(capture, run, options);
       options.onProgress(++done);
     }
   };
@@ -45,7 +48,11 @@ export async function judgeCaptures(
   return judged;
 }
 
-async function judge(capture: PlannedCapture, { serviceUrl, model }: JudgeOptions): Promise<JudgedCapture> {
+async function judge(
+  capture: PlannedCapture,
+  run: string,
+  { serviceUrl, model }: JudgeOptions,
+): Promise<JudgedCapture> {
   const { label, id, modalities } = capture;
   const common = { label, id, modalities, defective: label !== GOOD };
   const files = new Map([...capture.files].filter(([modality]) => modalities.includes(modality)));
@@ -53,7 +60,7 @@ async function judge(capture: PlannedCapture, { serviceUrl, model }: JudgeOption
     const answer = await postCapture(serviceUrl, {
       model,
       files,
-      metadata: { captureId: captureKey(capture) },
+      metadata: { captureId: `${run}:${captureKey(capture)}` },
     });
     return { ...common, ...answer, refusedAs: undefined };
   } catch (error) {

@@ -8,6 +8,8 @@ import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
+import { openRecipes } from './app/recipes.js';
+import { openRetention } from './app/retention.js';
 import { openStorage } from './app/storage.js';
 import { observeStorage, timed } from './app/timed.js';
 import { openBundle } from './bundle/bundle.js';
@@ -23,7 +25,7 @@ import { createInspect } from './inspect.js';
 import { createMetrics } from './metrics/metrics.js';
 import { decodePart } from './modality/decode.js';
 import { defaultGateLimits, qualityFault } from './modality/gate.js';
-import { loadRecipes, Recipes } from './recipes.js';
+import { loadSeeds } from './recipes/seeds.js';
 
 export interface App extends Ends {
   /** Ready to listen. */
@@ -85,13 +87,18 @@ async function openRooms(
 
   const folders = await discoverBundles(config.modelsDir, config.models);
   const models = new ModelRegistry(await Promise.all(folders.map(openBundle)), config.defaultModel);
-  const recipes = config.recipesFile ? await loadRecipes(config.recipesFile, models) : new Recipes({});
+  const seeds = config.recipesFile ? await loadSeeds(config.recipesFile, models) : {};
 
   const budget = openBudget(config, models.bundles, metrics);
 
   const storage = observeStorage(await openStorage(config, log, metrics), metrics);
   closers.push(() => storage.close());
   closers.push(watchBacklogs(storage.store, metrics));
+  const opened = await openRecipes(config, models, storage, seeds, log);
+  closers.push(() => opened.close());
+  const { recipes } = opened;
+  const retention = openRetention(config, storage.store, metrics, log);
+  closers.push(() => retention.close());
 
   const push = openPush(config, storage, metrics, log);
   closers.push(() => push.close());
@@ -133,6 +140,7 @@ async function openRooms(
     server,
     {
       captures: captures.captures,
+      recipes,
       budget,
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,

@@ -18,6 +18,13 @@ const decimal = (max: number) =>
     .regex(/^\d*\.?\d+(e-?\d+)?$/i, 'must be a number, 0 or more')
     .transform(Number)
     .pipe(z.number().max(max, `must be at most ${max}`));
+/** Infinity: for ever, or without end. */
+const orUnlimited = (unit: string) =>
+  z
+    .string()
+    .trim()
+    .regex(/^(unlimited|\d+(\.\d+)?)$/, `must be a number of ${unit}, or unlimited`)
+    .transform((value) => (value === 'unlimited' ? Number.POSITIVE_INFINITY : Number(value)));
 const list = text.transform((value) =>
   value
     .split(',')
@@ -58,6 +65,8 @@ const environment = z.object({
   SPOOL_PATH: text.optional(),
   SPOOL_LIMIT_BYTES: integer(0, Number.MAX_SAFE_INTEGER).default(1024 * MIB),
   STORE_TIMEOUT_MS: integer(1, 600_000).default(2000),
+  EXECUTION_PROVIDERS: providers.default(['cpu']),
+  GPU_DEVICE_ID: integer(0, 1023).optional(),
   WEBHOOK_ALLOW: hosts.default([]),
   WEBHOOK_ALLOW_PRIVATE: z.stringbool('must be true or false').default(false),
   WEBHOOK_TIMEOUT_MS: integer(1, 60_000).default(10_000),
@@ -65,8 +74,6 @@ const environment = z.object({
   WEBHOOK_MAX_AGE_HOURS: integer(1, 720).default(24),
   MQTT_URL: z.url({ protocol: /^mqtts?$/, message: 'must be an mqtt:// or mqtts:// URL' }).optional(),
   EVENTS_MAX_CLIENTS: integer(1, 10_000).default(64),
-  EXECUTION_PROVIDERS: providers.default(['cpu']),
-  GPU_DEVICE_ID: integer(0, 1023).optional(),
   PROVIDER_POLICY: oneOf(['strict', 'fallback']).default('strict'),
   INTRA_OP_THREADS: integer(1, 1024).default(1),
   WORKERS: integer(1, 1024).optional(),
@@ -87,6 +94,13 @@ const environment = z.object({
   SHUTDOWN_DELAY_MS: integer(0, 600_000).default(0),
   SHUTDOWN_GRACE_MS: integer(1, 600_000).default(10_000),
   KEEP_CAPTURES: oneOf(['none', 'thumbnail']).default('thumbnail'),
+  RETAIN_OK_IMAGES_DAYS: orUnlimited('days').default(30),
+  RETAIN_FLAGGED_IMAGES_DAYS: orUnlimited('days').default(365),
+  RETAIN_OK_DAYS: orUnlimited('days').default(365),
+  RETAIN_FLAGGED_DAYS: orUnlimited('days').prefault('unlimited'),
+  RETAIN_MAX_RECORDS: orUnlimited('inspections').prefault('unlimited'),
+  RETAIN_MAX_BYTES: orUnlimited('bytes').prefault('unlimited'),
+  RETAIN_MIN_FREE_BYTES: integer(0, Number.MAX_SAFE_INTEGER).default(256 * MIB),
   GATE_IMAGE_MIN_STD: decimal(255).optional(),
   GATE_IMAGE_MAX_SATURATED: decimal(1).optional(),
   GATE_RANGE_MAX_BLANK_STD: decimal(Number.MAX_VALUE).optional(),
@@ -157,6 +171,16 @@ function toConfig(env: z.infer<typeof environment>) {
     shutdownDelayMs: env.SHUTDOWN_DELAY_MS,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     keepCaptures: env.KEEP_CAPTURES,
+    /** Infinity where it is unlimited. */
+    retain: {
+      okImagesDays: env.RETAIN_OK_IMAGES_DAYS,
+      flaggedImagesDays: env.RETAIN_FLAGGED_IMAGES_DAYS,
+      okDays: env.RETAIN_OK_DAYS,
+      flaggedDays: env.RETAIN_FLAGGED_DAYS,
+      maxRecords: env.RETAIN_MAX_RECORDS,
+      maxBytes: env.RETAIN_MAX_BYTES,
+      minFreeBytes: env.RETAIN_MIN_FREE_BYTES,
+    },
     webhookAllow: env.WEBHOOK_ALLOW,
     webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
     webhookTimeoutMs: env.WEBHOOK_TIMEOUT_MS,

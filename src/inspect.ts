@@ -8,7 +8,7 @@ import { batchOfOne, judgeAnswer } from './inspect/judge-answer.js';
 import type { Keeper } from './inspect/keep.js';
 import { record } from './inspect/record.js';
 import type { CaptureMetadata, Inspection } from './inspection.js';
-import type { Recipes } from './recipes.js';
+import type { Recipes } from './recipes/recipes.js';
 import type { Scheduler } from './schedule/scheduler.js';
 
 export interface Capture {

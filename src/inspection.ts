@@ -82,6 +82,8 @@ export const inspectionSchema = z.object({
   partId: z.string().nullable(),
   productId: z.string().nullable(),
   recipe: z.string().nullable(),
+  /** Of the recipe, as it was when the part was judged. */
+  recipeRevision: z.object({ revision: z.int().min(1), hash: z.string() }).nullable(),
   capturedAt: z.string().nullable(),
   attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   state: z.literal('COMPLETED'),

@@ -13,7 +13,7 @@ import type { Inspect } from '../inspect.js';
 import { openLmdbIntake } from '../intake/lmdb.js';
 import { createRedisIntake } from '../intake/redis.js';
 import type { Metrics } from '../metrics/metrics.js';
-import type { Recipes } from '../recipes.js';
+import type { Recipes } from '../recipes/recipes.js';
 import type { Log } from './inference.js';
 import type { Storage } from './storage.js';
 
@@ -45,7 +45,7 @@ export function openCaptures(rooms: CaptureRooms): { captures: Captures; close()
     inspect,
     assertAcceptable: (parts, metadata, model) => assertAcceptable(parts, metadata, model, models, recipes),
     assertKnown: (modality) => assertKnownModality(modality, models),
-    recipeOf: (id) => recipes.get(id),
+    recipeOf: (id) => recipes.current(id).recipe,
     claimBytes: (bytes) => budget.claim(bytes, 1),
     owner: randomUUID(),
     newInspectionId: () => newInspectionId(Date.now()),

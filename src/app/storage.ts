@@ -61,6 +61,7 @@ async function withSpool(
   return {
     ...shared,
     store,
+    redis: shared.redis,
     close: async () => {
       await store.close();
       await shared.close();

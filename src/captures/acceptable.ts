@@ -3,7 +3,7 @@ import type { ModelRegistry } from '../bundle/registry.js';
 import { ServiceError } from '../errors.js';
 import { assign } from '../inspect/assign.js';
 import type { CaptureMetadata } from '../inspection.js';
-import type { Recipes } from '../recipes.js';
+import type { Recipes } from '../recipes/recipes.js';
 
 /** Throws ServiceError UNKNOWN_RECIPE, UNKNOWN_MODEL, BAD_REQUEST, UNKNOWN_MODALITY, NO_PARTS. */
 export function assertAcceptable(

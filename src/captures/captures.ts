@@ -2,30 +2,26 @@
 import { ServiceError } from '../errors.js';
 import type { Capture, Inspect } from '../inspect.js';
 import type { CaptureMetadata } from '../inspection.js';
-import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake/intake-store.js';
+import type { Held, IntakeEntry, IntakeStore } from '../intake/intake-store.js';
 import type { ResultStore } from '../store/store.js';
+import { Accept, type AcceptedCapture, type AcceptOptions, type Submission } from './accept.js';
 import { contentHash, hashesOf } from './content-hash.js';
 import { type Answered, Once, type OnceOptions } from './once.js';
 import { type PieceAnswer, Pieces, type PiecesOptions } from './pieces.js';
-import { inPieces, intakeFull, noCapture, otherContent, setAside } from './refusals.js';
+import { intakeFull, noCapture, setAside } from './refusals.js';
 import { Runners, type RunnersOptions } from './runners.js';
-import { accepted, acceptedWhole } from './transitions.js';
+import { accepted, isExpired } from './transitions.js';
 import { type Room, Turn } from './turn.js';
 import { type CaptureView, recordedEntry, viewOf } from './view.js';
 
 export interface CapturesOptions
   extends OnceOptions,
     Omit<PiecesOptions, 'assertRoom'>,
+    Omit<AcceptOptions, 'assertRoom' | 'asItStands'>,
     Pick<RunnersOptions, 'runners' | 'after' | 'onSetAside' | 'onUsage'> {
   readonly intake: IntakeStore;
   readonly results: Pick<ResultStore, 'get'>;
   readonly inspect: Inspect;
-  /** Throws ServiceError where a capture of these parts would be refused whenever it is judged. */
-  readonly assertAcceptable: (
-    parts: ReadonlyMap<string, Uint8Array>,
-    metadata: CaptureMetadata,
-    model: string | undefined,
-  ) => void;
   readonly claimBytes: (bytes: number) => Room;
   readonly monotonicMs: () => number;
   /** How long the bytes of a judged capture wait for a late modality, where its recipe revises. */
@@ -35,17 +31,6 @@ export interface CapturesOptions
   readonly onReplayed: () => void;
 }
 
-export interface Submission {
-  readonly parts: ReadonlyMap<string, Uint8Array>;
-  readonly metadata: CaptureMetadata;
-  readonly model: string | undefined;
-}
-
-export interface AcceptedCapture {
-  readonly view: CaptureView;
-  readonly replayed: boolean;
-}
-
 const POLL_MS = 50;
 /** As Turn's: a claim outlives the deadline by what storing takes. */
 const LEASE_SLACK_MS = 5000;
@@ -53,6 +38,7 @@ const LEASE_SLACK_MS = 5000;
 export class Captures {
   readonly #options: CapturesOptions;
   readonly #once: Once;
+  readonly #accept: Accept;
   readonly #turn: Turn;
   readonly #pieces: Pieces;
   readonly runners: Runners;
@@ -60,7 +46,10 @@ export class Captures {
   constructor(options: CapturesOptions) {
     this.#options = options;
     this.#once = new Once(options);
-    this.#pieces = new Pieces({ ...options, assertRoom: (bytes, isNew) => this.#assertRoom(bytes, isNew) });
+    const assertRoom = (bytes: number, isNew: boolean) => this.#assertRoom(bytes, isNew);
+    const asItStands = (entry: IntakeEntry) => this.#asItStands(entry);
+    this.#accept = new Accept({ ...options, assertRoom, asItStands });
+    this.#pieces = new Pieces({ ...options, assertRoom });
     const keepBytesMs = (entry: IntakeEntry) =>
       entry.inPieces && this.#pieces.lateOf(entry) === 'revise' ? options.lateMs : 0;
     this.#turn = new Turn({ ...options, keepBytesMs });
@@ -78,8 +67,6 @@ export class Captures {
       {
         captureId,
         contentHash: contentHash(await hashesOf(parts), metadata, model),
-        metadata,
-        model,
         leaseMs: Math.max(0, capture.deadlineMs - monotonicMs()) + LEASE_SLACK_MS,
         signal,
       },
@@ -89,40 +76,12 @@ export class Captures {
     return answered;
   }
 
-  /**
-   * To be judged later: resolves once the capture would survive a crash. Without a captureId it is given one. Throws
-   * what a capture at fault gets, where that shows before it is decoded, and ServiceError OVERLOADED, STORE_UNAVAILABLE.
-   */
-  async accept({ parts, metadata, model = undefined }: Submission): Promise<AcceptedCapture> {
-    const { intake, nowMs, newInspectionId, windowMs, assertAcceptable, onReplayed } = this.#options;
-    assertAcceptable(parts, metadata, model);
-    const captureId = metadata.captureId ?? newInspectionId();
-    const hashes = await hashesOf(parts);
-    const pieces = [...parts].map(([name, bytes]) => ({
-      name,
-      sha256: hashes.get(name) ?? '',
-      bytes: bytes.length,
-      arrivedAtMs: nowMs(),
-      revision: null,
-      held: true,
-    }));
-    const hash = contentHash(hashes, metadata, model ?? null);
-    const content = { pieces, metadata, model: model ?? null, contentHash: hash };
-    await this.#assertRoom(sum(parts), true);
-    for (;;) {
-      const held = await this.#read(captureId);
-      if (held !== undefined && (await this.#isSame(held.entry, hash))) {
-        onReplayed();
-        return { view: viewOf(await this.#asItStands(held.entry)), replayed: true };
-      }
-      // A claim without a record keeps its id: should its run end well after all, both write the same record.
-      const inspectionId = held?.entry.contentHash === hash ? held.entry.inspectionId : newInspectionId();
-      const entry = acceptedWhole({ captureId, inspectionId, nowMs: nowMs(), windowMs }, content);
-      const version = held?.version ?? ABSENT;
-      if ((await intake.swap({ captureId, version, entry, put: parts })) === undefined) continue;
-      this.runners.nudge();
-      return { view: viewOf(entry), replayed: false };
-    }
+  /** To be judged later. Throws as Accept.submit. */
+  async accept(submission: Submission): Promise<AcceptedCapture> {
+    const answer = await this.#accept.submit(submission);
+    if (answer.replayed) this.#options.onReplayed();
+    else this.runners.nudge();
+    return answer;
   }
 
   /** Throws as Pieces.put. */
@@ -195,30 +154,10 @@ export class Captures {
     }
   }
 
-  async #read(captureId: string): Promise<Held | undefined> {
-    return this.#options.intake.get(captureId);
-  }
-
   async #known(captureId: string): Promise<Held> {
-    const held = await this.#read(captureId);
-    if (held === undefined || this.#isExpired(held.entry)) throw noCapture(captureId);
+    const held = await this.#options.intake.get(captureId);
+    if (held === undefined || isExpired(held.entry, this.#options.nowMs())) throw noCapture(captureId);
     return held;
-  }
-
-  #isExpired({ wakeAtMs, expiresAtMs }: IntakeEntry): boolean {
-    return wakeAtMs === null && expiresAtMs <= this.#options.nowMs();
-  }
-
-  /** Whether nothing is left to do for content of this hash; false where it may be accepted. Throws CAPTURE_CONFLICT. */
-  async #isSame(entry: IntakeEntry, hash: string): Promise<boolean> {
-    if (this.#isExpired(entry)) return false;
-    if (entry.contentHash === null) throw inPieces(entry.captureId);
-    const now = await this.#asItStands(entry);
-    const isClaimOnly = now.state === 'RUNNING' && now.wakeAtMs === null;
-    if (entry.contentHash === hash) return !isClaimOnly;
-    const isLive = entry.lease !== null && entry.lease.untilMs > this.#options.nowMs();
-    if (!isClaimOnly || isLive) throw otherContent(entry.captureId);
-    return false;
   }
 
   async #asItStands(entry: IntakeEntry): Promise<IntakeEntry> {
@@ -246,8 +185,4 @@ function recordGone({ captureId, inspectionId }: IntakeEntry): ServiceError {
     detail: `Capture "${captureId}" was judged, but its inspection ${inspectionId} is not kept any more.`,
     part: 'captureId',
   });
-}
-
-function sum(parts: ReadonlyMap<string, Uint8Array>): number {
-  return [...parts.values()].reduce((total, { length }) => total + length, 0);
 }

@@ -1,5 +1,6 @@
 // What makes two submissions the same capture: the bytes of their parts, and the metadata that the record keeps.
 import { createHash, webcrypto } from 'node:crypto';
+import { canonicalJson } from '../canonical-json.js';
 import type { CaptureMetadata } from '../inspection.js';
 
 /** Off the event loop: a large body would stop it for tens of milliseconds. */
@@ -25,13 +26,4 @@ export function contentHash(
 ): string {
   const content = { parts: Object.fromEntries(hashes), metadata, model };
   return createHash('sha256').update(canonicalJson(content)).digest('hex');
-}
-
-/** Keys sorted at every level, without spaces: the same for equal values. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }

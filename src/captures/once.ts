@@ -3,6 +3,7 @@ import type { Inspection } from '../inspection.js';
 import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake/intake-store.js';
 import type { ResultStore } from '../store/store.js';
 import { inPieces, otherContent, setAside } from './refusals.js';
+import { isExpired } from './transitions.js';
 
 export interface OnceOptions {
   readonly intake: IntakeStore;
@@ -23,8 +24,6 @@ export interface OnceOptions {
 export interface WholeCapture {
   readonly captureId: string;
   readonly contentHash: string;
-  readonly metadata: IntakeEntry['metadata'];
-  readonly model: string | null;
   /** How long a claim holds where its holder vanishes. */
   readonly leaseMs: number;
   /** Of the client. */
@@ -146,7 +145,7 @@ export class Once {
     const fresh = (version: string) => ({ is: 'free', version, inspectionId: newInspectionId() }) as const;
     if (held === undefined) return fresh(ABSENT);
     const { version, entry } = held;
-    if (entry.wakeAtMs === null && entry.expiresAtMs <= nowMs()) return fresh(version);
+    if (isExpired(entry, nowMs())) return fresh(version);
     if (entry.contentHash === null) throw inPieces(entry.captureId);
     const inspection = await this.#recordOf(entry);
     const { lease } = entry;
@@ -184,10 +183,7 @@ export class Once {
     }
   }
 
-  #entryOf(
-    { captureId, contentHash, metadata, model, leaseMs }: WholeCapture,
-    inspectionId: string,
-  ): IntakeEntry {
+  #entryOf({ captureId, contentHash, leaseMs }: WholeCapture, inspectionId: string): IntakeEntry {
     const { nowMs, owner, windowMs } = this.#options;
     return {
       captureId,
@@ -196,8 +192,9 @@ export class Once {
       inPieces: false,
       contentHash,
       pieces: [],
-      metadata,
-      model,
+      // The hash stands for them: a claim is kept for a day, and there is one for each part made.
+      metadata: null,
+      model: null,
       receivedAtMs: nowMs(),
       revision: 0,
       nextRevision: null,

@@ -1,11 +1,12 @@
 // Captures that come piece by piece, from several machines: opened by the first, closed by a word or a deadline.
+import { canonicalJson } from '../canonical-json.js';
 import { ServiceError } from '../errors.js';
 import type { CaptureMetadata } from '../inspection.js';
 import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake/intake-store.js';
-import type { Late, Recipe } from '../recipes.js';
-import { canonicalJson, sha256Of } from './content-hash.js';
+import type { Late, Recipe } from '../recipes/recipe.js';
+import { sha256Of } from './content-hash.js';
 import { otherContent, otherMetadata, otherPiece } from './refusals.js';
-import { accepted, bytesOf, opened } from './transitions.js';
+import { accepted, bytesOf, isExpired, opened } from './transitions.js';
 
 export interface PiecesOptions {
   readonly intake: IntakeStore;
@@ -96,8 +97,7 @@ export class Pieces {
   async #read(captureId: string): Promise<Held> {
     const { intake, nowMs, newInspectionId, windowMs, maxWaitMs } = this.#options;
     const held = await intake.get(captureId);
-    const expired = held !== undefined && held.entry.wakeAtMs === null && held.entry.expiresAtMs <= nowMs();
-    if (held !== undefined && !expired) return held;
+    if (held !== undefined && !isExpired(held.entry, nowMs())) return held;
     const fresh = { captureId, inspectionId: newInspectionId(), nowMs: nowMs(), windowMs };
     return { version: held?.version ?? ABSENT, entry: opened(fresh, maxWaitMs) };
   }

@@ -116,6 +116,8 @@ export function withoutBytes(entry: IntakeEntry): IntakeEntry {
     ...entry,
     wakeAtMs: null,
     heldBytes: 0,
+    // Pieces may still be sent again, with the metadata they came with.
+    metadata: entry.inPieces ? entry.metadata : null,
     pieces: entry.pieces.map((piece) => ({ ...piece, held: false })),
   };
 }
@@ -168,6 +170,11 @@ function reopened(entry: IntakeEntry, nowMs: number): IntakeEntry {
   if (!inPieces || revision > 0 || openUntilMs === null || openUntilMs <= nowMs) return entry;
   const pieces = entry.pieces.map((piece) => ({ ...piece, revision: null }));
   return { ...entry, state: 'OPEN', contentHash: null, pieces, wakeAtMs: openUntilMs };
+}
+
+/** As if it had never come. */
+export function isExpired({ wakeAtMs, expiresAtMs }: IntakeEntry, nowMs: number): boolean {
+  return wakeAtMs === null && expiresAtMs <= nowMs;
 }
 
 export function bytesOf(pieces: readonly Piece[]): number {

@@ -12,7 +12,7 @@ import type { MetricsPage } from './metrics.js';
 import { METADATA_LIMIT_BYTES } from './multipart.js';
 import { PROBLEM_TYPE, problem } from './problem.js';
 import { announcedBytes, readBody } from './read-body.js';
-import { prefersAsync, REPLAYED, sendAccepted } from './respond-async.js';
+import { prefer, prefersAsync, REPLAYED, sendAccepted } from './respond-async.js';
 import { watchClient } from './waiting-client.js';
 
 export interface CaptureRouteOptions {
@@ -56,6 +56,7 @@ const completeSchema = {
   tags,
   summary: 'Judge a capture with the pieces that have come',
   params,
+  headers: z.looseObject({ prefer }),
   querystring: z.strictObject({
     deadlineMs: z.coerce
       .number()

@@ -118,6 +118,10 @@ function noMap(
     return new ServiceError('NOT_FOUND', {
       detail: `Inspection ${inspectionId} was not decidable, so it has no heat map.`,
     });
+  if (modality === undefined || modality === FUSED || modalities.used.includes(modality))
+    return new ServiceError('NOT_FOUND', {
+      detail: `The maps of inspection ${inspectionId} are no longer kept (retention); its record is.`,
+    });
   return new ServiceError('NOT_FOUND', {
     detail: `Inspection ${inspectionId} has no map of "${modality ?? FUSED}"; it has: ${modalities.used.join(', ')}.`,
     part: 'modality',

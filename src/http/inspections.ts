@@ -13,7 +13,7 @@ import type { MetricsPage } from './metrics.js';
 import { PROBLEM_TYPE, problem } from './problem.js';
 import { announcedBytes } from './read-body.js';
 import { bodyCopies, readCapture } from './read-capture.js';
-import { prefersAsync, REPLAYED, sendAccepted } from './respond-async.js';
+import { prefer, prefersAsync, REPLAYED, sendAccepted } from './respond-async.js';
 import { watchClient } from './waiting-client.js';
 
 export interface InspectionRouteOptions {
@@ -46,7 +46,7 @@ const postSchema = {
     deadlineMs: patience.optional().describe('how long the answer is worth waiting for'),
   }),
   // Loose: what Fastify validates it also replaces, and the body's type and length stand here too.
-  headers: z.looseObject({ 'x-deadline-ms': patience.optional() }),
+  headers: z.looseObject({ 'x-deadline-ms': patience.optional(), prefer }),
   response: { 200: inspectionSchema, 202: captureView, '4xx': problems, '5xx': problems },
 };
 

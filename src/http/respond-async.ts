@@ -1,6 +1,9 @@
 // "Prefer: respond-async" (RFC 7240, 4.1): the client is told where to look, and does not wait for the verdict.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AcceptedCapture } from '../captures/captures.js';
+import { z } from 'zod';
+import type { AcceptedCapture } from '../captures/accept.js';
+
+export const prefer = z.string().optional().describe('"respond-async": 202 at once, judged later');
 
 /** On an answer that was given before. */
 export const REPLAYED = 'idempotent-replay';

@@ -5,6 +5,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { ModelRegistry } from '../bundle/registry.js';
 import type { Captures } from '../captures/captures.js';
 import type { ErrorCode } from '../errors.js';
+import type { Recipes } from '../recipes/recipes.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import type { ByteBudget } from './byte-budget.js';
@@ -22,6 +23,7 @@ import { type MetricsPage, metricsRoutes, observeRequests } from './metrics.js';
 import { modelRoutes } from './models.js';
 import { toServiceError } from './problem.js';
 import type { BodyForm } from './read-capture.js';
+import { recipeRoutes } from './recipes.js';
 import { reviewRoutes } from './reviews.js';
 import { shuttingDown } from './waiting-client.js';
 import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
@@ -40,6 +42,7 @@ export interface HttpOptions {
 /** What the routes need of the rooms; each route takes its share. */
 export interface HttpRooms {
   readonly captures: Captures;
+  readonly recipes: Recipes;
   /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE. */
   readonly admit: (deadlineMs?: number) => void;
   readonly budget: ByteBudget;
@@ -108,6 +111,8 @@ export async function mountRoutes(
   consumerRoutes(server, { ...rooms, ...options });
   lineRoutes(server, { ...rooms, ...options });
   captureRoutes(server, { ...rooms, ...options });
+  // Not all of the options: the configuration has `models` of its own.
+  recipeRoutes(server, { ...rooms, bodyStallMs: options.bodyStallMs });
   heatmapRoutes(server, rooms);
   eventRoutes(server, { ...rooms, ...options });
   webhookRoutes(server, { ...rooms, ...options });

@@ -3,13 +3,17 @@ import type { Bundle } from '../bundle/bundle.js';
 import type { ModelRegistry } from '../bundle/registry.js';
 import { ServiceError } from '../errors.js';
 import type { CaptureMetadata } from '../inspection.js';
-import type { Recipes } from '../recipes.js';
+import type { Recipes } from '../recipes/recipes.js';
 import type { Thresholds } from '../verdict/judge.js';
 
 export interface Assignment {
   readonly bundle: Bundle;
   /** undefined: the branch's own. */
   readonly thresholds: Thresholds | undefined;
+  /** By branch id; they go before. */
+  readonly thresholdsByBranch: Readonly<Record<string, Thresholds>>;
+  /** As it is now; null: none was named. */
+  readonly recipe: { readonly revision: number; readonly hash: string } | null;
   readonly required: readonly string[];
 }
 
@@ -20,11 +24,18 @@ export function assign(
   models: ModelRegistry,
   recipes: Recipes,
 ): Assignment {
-  const recipe = metadata.recipe === undefined ? undefined : recipes.get(metadata.recipe);
+  const current = metadata.recipe === undefined ? undefined : recipes.current(metadata.recipe);
+  const recipe = current?.recipe;
   const bundle = models.resolve(askedModel ?? recipe?.model);
   if (recipe?.model !== undefined && models.resolve(recipe.model) !== bundle)
     throw new ServiceError('BAD_REQUEST', {
       detail: `Recipe "${metadata.recipe}" is for model ${recipe.model}; leave out model=${askedModel}.`,
     });
-  return { bundle, thresholds: recipe?.thresholds, required: recipe?.required ?? [] };
+  return {
+    bundle,
+    thresholds: recipe?.thresholds,
+    thresholdsByBranch: recipe?.thresholdsByBranch ?? {},
+    required: recipe?.required ?? [],
+    recipe: current === undefined ? null : { revision: current.revision, hash: current.hash },
+  };
 }

@@ -30,13 +30,13 @@ function withBatchAxis(tensor: ModalityTensor): BatchInputs[string] {
 export function judgeAnswer(
   answer: BatchAnswer,
   branch: BranchSpec,
-  { bundle, thresholds }: Assignment,
+  { bundle, thresholds, thresholdsByBranch }: Assignment,
 ): Judged {
   const frame = bundle.manifest.modalities.find(({ name }) => name === branch.frame);
   const judgement = judge(
     answer.score[0] ?? Number.NaN,
     answer.map,
-    thresholds ?? branch.thresholds,
+    thresholdsByBranch[branch.id] ?? thresholds ?? branch.thresholds,
     frame === undefined || frame.kind === 'audio' ? undefined : frame,
   );
   return { branch, answer, judgement, frame };

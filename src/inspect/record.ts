@@ -33,6 +33,7 @@ export function record(findings: Findings): Inspection {
     partId: metadata.partId ?? null,
     productId: metadata.productId ?? null,
     recipe: metadata.recipe ?? null,
+    recipeRevision: assignment.recipe,
     capturedAt: metadata.capturedAt ?? null,
     attributes: metadata.attributes ?? {},
     state: 'COMPLETED',

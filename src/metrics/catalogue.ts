@@ -110,6 +110,15 @@ export const CATALOGUE = {
     'operation',
   ]),
   branchline_store_failures_total: counter('Calls to the result store that failed.', ['operation']),
+  branchline_store_records: gauge('Inspections in the result store, at the last round of retention.'),
+  branchline_store_bytes: gauge('Bytes of the result store; with Redis, all that the server holds.'),
+  branchline_store_fill_ratio: gauge(
+    'How near the store is to the nearest of its limits (RETAIN_MAX_*, RETAIN_MIN_FREE_BYTES): at 1 it removes.',
+  ),
+  branchline_retention_removed_total: counter(
+    'Inspections whose images were removed, or that were removed whole, by what asked for it.',
+    ['what', 'reason'],
+  ),
   branchline_spool_records: gauge('Inspections that wait on this disk for a store that is away.'),
   branchline_spool_bytes: gauge('Bytes of the inspections in the spool (limit: SPOOL_LIMIT_BYTES).'),
   branchline_spool_dropped_total: counter(

@@ -34,6 +34,9 @@ export interface Metrics {
   saved(seconds: number): void;
   rendered(seconds: number): void;
   storeFailed(): void;
+  /** `fill`: 0 to 1, how near the nearest limit is. */
+  storeUsage(records: number, bytes: number, fill: number): void;
+  removed(what: 'images' | 'records', reason: 'age' | 'count' | 'bytes', count: number): void;
   spooled(records: number, bytes: number): void;
   spoolDropped(): void;
   storeCalled(operation: string, seconds: number): void;
@@ -128,6 +131,12 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
     saved: (seconds) => took('save', seconds),
     rendered: (seconds) => took('render', seconds),
     storeFailed: () => m.branchline_store_errors_total.inc(),
+    storeUsage(records, bytes, fill) {
+      m.branchline_store_records.set(records);
+      m.branchline_store_bytes.set(bytes);
+      m.branchline_store_fill_ratio.set(fill);
+    },
+    removed: (what, reason, count) => m.branchline_retention_removed_total.inc({ what, reason }, count),
     spooled(records, bytes) {
       m.branchline_spool_records.set(records);
       m.branchline_spool_bytes.set(bytes);

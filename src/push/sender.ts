@@ -37,18 +37,25 @@ export function createSender(options: {
     const url = new URL(webhook.url);
     const listed = targets.faultOf(url);
     if (listed !== undefined) return failed(listed);
-    const timeout = AbortSignal.timeout(timeoutMs);
+    // Not AbortSignal.any() over a timeout: Node 20 may collect that before it fires (seen).
+    const cut = new AbortController();
+    const end = () => cut.abort();
+    const timer = setTimeout(end, timeoutMs);
+    signal.addEventListener('abort', end);
     try {
       const answer = await request(url, {
         ...message(webhook, event, Math.floor(nowMs() / 1000)),
         dispatcher: agent,
-        signal: AbortSignal.any([signal, timeout]),
+        signal: cut.signal,
       });
       // The status says it all, however the rest of the answer goes.
       await answer.body.dump({ limit: MAX_ANSWER_BYTES }).catch(() => {});
       return outcomeOf(answer, url, nowMs());
     } catch (error) {
-      return failed(timeout.aborted ? `no answer within ${timeoutMs} ms` : reason(error));
+      return failed(cut.signal.aborted ? `no answer within ${timeoutMs} ms` : reason(error));
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
     }
   };
   return { send, close: () => agent.destroy() };

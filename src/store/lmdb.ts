@@ -11,6 +11,7 @@ import { GroupCommit } from './group-commit.js';
 import { noLine } from './line-counts.js';
 import { ackIds, ackUpTo, consumerNames, standing } from './lmdb-consumers.js';
 import { allLines, count, lineOf, resetLine, resetsOf } from './lmdb-lines.js';
+import { removeImages, removeRecord, usageOf } from './lmdb-removal.js';
 import { identity, type LmdbRooms, notOpened, openFolder, openRooms } from './lmdb-rooms.js';
 import { releaseLock, takeLock } from './path-lock.js';
 import { needsReview, noInspection, replacement, withReview } from './revise.js';
@@ -20,6 +21,7 @@ import type {
   Artefacts,
   Changeover,
   ConsumerStanding,
+  Forgettable,
   Line,
   ListQuery,
   Page,
@@ -27,6 +29,7 @@ import type {
   Reset,
   ResultStore,
   StoredMap,
+  Usage,
 } from './store.js';
 
 /** Keys beyond LMDB's own limit would throw; nothing of ours is half as long. */
@@ -203,6 +206,28 @@ class LmdbStore implements ResultStore {
     const after = decodeCursor(this.#feed(), cursor);
     if (this.#durable > after) return;
     await this.#waiters.wait(after, waitMs, signal);
+  }
+
+  async forget(revisions: readonly Forgettable[], what: 'images' | 'records'): Promise<void> {
+    this.#assertOpen();
+    await this.#write(() => {
+      for (const { inspectionId, revision } of revisions) {
+        const [, held] = this.#rooms.places.get(inspectionId) ?? [];
+        if (held === undefined || held > revision) continue;
+        removeImages(this.#rooms, inspectionId);
+        if (what === 'records') removeRecord(this.#rooms, inspectionId);
+      }
+    });
+  }
+
+  async usage(): Promise<Usage> {
+    this.#assertOpen();
+    return usageOf(this.#rooms, this.#path);
+  }
+
+  async leaseSweep(): Promise<boolean> {
+    this.#assertOpen();
+    return true;
   }
 
   async end(): Promise<string> {

@@ -98,3 +98,21 @@ redis.call('LTRIM', KEYS[2], 0, ARGV[4] - 1)
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'resets', resets, 'since', ARGV[3])
 return event`;
+
+/**
+ * Removes the pictures of a record, or all of it, unless a newer revision is there.
+ * KEYS: inspection, feed, open. ARGV: inspectionId, revision, 'images' or 'records'.
+ */
+export const FORGET = `
+local held = tonumber(redis.call('HGET', KEYS[1], 'revision'))
+if not held or held > tonumber(ARGV[2]) then return 0 end
+if ARGV[3] == 'records' then
+  redis.call('DEL', KEYS[1])
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  return 1
+end
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if field == 'thumbnail' or string.sub(field, 1, 4) == 'map:' then redis.call('HDEL', KEYS[1], field) end
+end
+return 1`;

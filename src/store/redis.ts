@@ -11,7 +11,7 @@ import { FeedWaiters } from './feed-waiters.js';
 import { type Attempt, countsOf, MAX_LINES, noLine, plus } from './line-counts.js';
 import { RedisConsumers } from './redis-consumers.js';
 import { RedisLines } from './redis-lines.js';
-import { LIST, PUT } from './redis-scripts.js';
+import { FORGET, LIST, PUT } from './redis-scripts.js';
 import { needsReview, noInspection, replacement, withReview } from './revise.js';
 import type {
   Ack,
@@ -19,6 +19,7 @@ import type {
   Artefacts,
   Changeover,
   ConsumerStanding,
+  Forgettable,
   Line,
   ListQuery,
   Page,
@@ -26,6 +27,7 @@ import type {
   Reset,
   ResultStore,
   StoredMap,
+  Usage,
 } from './store.js';
 
 /** While somebody waits, one GET each so often, however many wait: other replicas' saves are seen no later. */
@@ -61,6 +63,7 @@ class RedisStore implements ResultStore {
   readonly #prefix: string;
   readonly #consumers: RedisConsumers;
   readonly #lines: RedisLines;
+  readonly #replica = randomBytes(6).toString('hex');
   readonly #waiters = new FeedWaiters();
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
@@ -179,6 +182,29 @@ class RedisStore implements ResultStore {
     const woken = this.#waiters.wait(after, waitMs, signal);
     this.#pollSoon();
     await woken;
+  }
+
+  async forget(revisions: readonly Forgettable[], what: 'images' | 'records'): Promise<void> {
+    this.#assertOpen();
+    const removals = revisions.map(({ inspectionId, revision }) => {
+      const keys = [this.#inspectionKey(inspectionId), this.#key('feed'), this.#key('open')];
+      return this.#redis.eval(FORGET, keys.length, ...keys, inspectionId, revision, what);
+    });
+    await answered(Promise.all(removals));
+  }
+
+  async usage(): Promise<Usage> {
+    this.#assertOpen();
+    const asked = Promise.all([this.#redis.zcard(this.#key('feed')), this.#redis.info('memory')]);
+    const [records, memory] = await answered(asked);
+    return { records, bytes: Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0), freeBytes: undefined };
+  }
+
+  async leaseSweep(forMs: number): Promise<boolean> {
+    this.#assertOpen();
+    const key = this.#key('sweeper');
+    if ((await answered(this.#redis.set(key, this.#replica, 'PX', forMs, 'NX'))) === 'OK') return true;
+    return (await answered(this.#redis.get(key))) === this.#replica;
   }
 
   async end(): Promise<string> {

@@ -45,7 +45,7 @@ export interface ConsumerStanding {
   readonly name: string;
   /** Everything up to it is acked: where to read on after a restart. */
   readonly cursor: string;
-  /** Entries of the feed that are not acked; 0 exactly where there is none. */
+  /** Entries of the feed that are not acked; 0 exactly where there is none, near enough where there are many. */
   readonly lag: number;
   /** Entries acked beyond the cursor, behind one that is not. */
   readonly ahead: number;
@@ -102,6 +102,17 @@ export interface Reset {
 export interface Changeover extends Reset {
   readonly since: string;
   readonly counts: LineCounts;
+}
+
+/** One revision of an inspection. */
+export type Forgettable = Pick<Inspection, 'inspectionId' | 'revision'>;
+
+export interface Usage {
+  readonly records: number;
+  /** What the store holds; of Redis, all that the server holds. */
+  readonly bytes: number;
+  /** What it could still grow by on its disk; undefined where it cannot tell. */
+  readonly freeBytes: number | undefined;
 }
 
 export interface ResultStore {
@@ -163,6 +174,14 @@ export interface ResultStore {
    * Throws ServiceError BAD_CURSOR as list() does.
    */
   waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes maps and pictures, or whole records with their place in the feed; never of a revision that is newer than the
+   * one named. Counters stay.
+   */
+  forget(revisions: readonly Forgettable[], what: 'images' | 'records'): Promise<void>;
+  usage(): Promise<Usage>;
+  /** true for one replica at a time, for so long or until it asks again. */
+  leaseSweep(forMs: number): Promise<boolean>;
   /** The cursor behind the newest record: what is saved from now on comes after it. */
   end(): Promise<string>;
   /** Throws where the store cannot take writes now. */

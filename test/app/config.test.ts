@@ -58,6 +58,8 @@ describe('loadConfig', () => {
     ['KEEP_CAPTURES', 'all', 'KEEP_CAPTURES=all: must be one of none, thumbnail'],
     ['GATE_RANGE_MIN_VALID', '2', 'GATE_RANGE_MIN_VALID=2: must be at most 1'],
     ['GATE_AUDIO_MIN_RMS', '-1', 'GATE_AUDIO_MIN_RMS=-1: must be a number, 0 or more'],
+    ['RETAIN_OK_DAYS', 'forever', 'RETAIN_OK_DAYS=forever: must be a number of days, or unlimited'],
+    ['RETAIN_MAX_BYTES', '-1', 'RETAIN_MAX_BYTES=-1: must be a number of bytes, or unlimited'],
     ['LOG_LEVEL', 'loud', 'LOG_LEVEL=loud: must be one of fatal'],
   ])('names %s=%s', (variable, value, message) => {
     expect(() => loadConfig({ [variable]: value })).toThrow(message);

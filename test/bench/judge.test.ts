@@ -50,7 +50,9 @@ const planned = (id: string, ...modalities: string[]): PlannedCapture => ({
   files: new Map(['depth', 'rgb'].map((name) => [name, join(folder, `${name}.png`)])),
   modalities,
 });
-const captureId = (form: FormData) => JSON.parse(String(form.get('metadata'))).captureId as string;
+const asSent = (form: FormData) => JSON.parse(String(form.get('metadata'))).captureId as string;
+/** Without the run it belongs to. */
+const captureId = (form: FormData) => asSent(form).replace(/^[0-9a-f]{8}:/, '');
 const judge = (plan: PlannedCapture[], concurrency = 4) =>
   judgeCaptures(plan, { serviceUrl: url, model: 'demo-part@1', concurrency, onProgress: () => {} });
 
@@ -78,6 +80,17 @@ it('keeps answers with their captures, a few under way at once', async () => {
   const judged = await judge(plan, 3);
   expect(judged.map(({ inspection }) => inspection?.captureId)).toEqual(plan.map(({ id }) => `dent/${id}`));
   expect(mostInFlight).toBe(3);
+});
+
+it('judges anew each time it is run: no captureId is sent twice', async () => {
+  const sent: string[] = [];
+  replyTo = (form) => {
+    sent.push(asSent(form));
+    return { status: 200, body: anInspection() };
+  };
+  await judge([planned('7', 'rgb')]);
+  await judge([planned('7', 'rgb')]);
+  expect(new Set(sent).size).toBe(2);
 });
 
 it('takes a refused capture as a result', async () => {

@@ -60,10 +60,12 @@ it.each([
     let batched = which === 0;
     for (let round = 0; round === 0 || (!batched && round < MAX_ROUNDS); round++) {
       const together = await Promise.all(
-        captures.map((parts, client) => inspect(service.url, parts, { captureId: `client-${client}` })),
+        captures.map((parts, client) =>
+          inspect(service.url, parts, { captureId: `client-${client}-${round}` }),
+        ),
       );
       together.forEach((answer, client) => {
-        expect(answer.captureId).toBe(`client-${client}`);
+        expect(answer.captureId).toBe(`client-${client}-${round}`);
         expect(answer.branch).toBe(subsetOf(client));
         const own = alone[client] as Inspection;
         for (const [together, alone] of pairs(answer, own))

@@ -6,9 +6,9 @@ import { ServiceError } from '../../src/errors.js';
 import { createKeeper } from '../../src/inspect/keep.js';
 import { type Capture, createInspect, type InspectionRooms } from '../../src/inspect.js';
 import { type Inspection, inspectionSchema } from '../../src/inspection.js';
-import { Recipes } from '../../src/recipes.js';
 import type { Submission } from '../../src/schedule/scheduler.js';
 import type { Artefacts } from '../../src/store/store.js';
+import { recipesInMemory } from '../recipes/support.js';
 import { openTinyBundle } from '../support/tiny-bundle.js';
 
 let bundle: Bundle;
@@ -31,7 +31,7 @@ function line({ save = async () => {}, submit, storeTimeoutMs = 1000 }: Fakes = 
   const clock = { ms: 0 };
   const inspect = createInspect({
     models: new ModelRegistry([bundle], undefined),
-    recipes: new Recipes({}),
+    recipes: recipesInMemory(new ModelRegistry([bundle], undefined)),
     decoder: {
       decode: async () => {
         clock.ms += 5;
@@ -86,6 +86,21 @@ const capture = (overrides: Partial<Capture> = {}): Capture => ({
 });
 
 describe('inspect', () => {
+  it('keeps the record under the id it was given, and not before that is on disk', async () => {
+    const saved: string[] = [];
+    const { inspect } = line({ save: async ({ inspectionId }) => void saved.push(inspectionId) });
+    let onDisk = () => {};
+    const claimed = new Promise<void>((resolve) => {
+      onDisk = resolve;
+    });
+    const answer = inspect(capture({ inspectionId: 'claimed-1', claimed }));
+    for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(saved).toEqual([]);
+    onDisk();
+    expect((await answer).inspectionId).toBe('claimed-1');
+    expect(saved).toEqual(['claimed-1']);
+  });
+
   it('feeds the branch its modalities as a batch of one, with the caller’s deadline and signal', async () => {
     const { inspect, submissions } = line();
     const asked = capture();

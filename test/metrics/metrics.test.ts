@@ -75,6 +75,8 @@ describe('metrics', () => {
     metrics.oldestWait(1.5);
     metrics.spooled(2, 7000);
     metrics.spoolDropped();
+    metrics.storeUsage(12, 3400, 0.5);
+    metrics.removed('images', 'age', 3);
     metrics.batchStarted(3, 'tiny@1');
     metrics.refused('OVERLOADED');
     metrics.refused('OVERLOADED');
@@ -82,6 +84,10 @@ describe('metrics', () => {
     metrics.workers(1, 2, 1);
     const text = await metrics.scrape();
     expect(text).toContain('branchline_queue_oldest_wait_seconds 1.5');
+    expect(text).toContain('branchline_store_records 12');
+    expect(text).toContain('branchline_store_bytes 3400');
+    expect(text).toContain('branchline_store_fill_ratio 0.5');
+    expect(text).toContain('branchline_retention_removed_total{what="images",reason="age"} 3');
     expect(text).toContain('branchline_spool_records 2');
     expect(text).toContain('branchline_spool_bytes 7000');
     expect(text).toContain('branchline_spool_dropped_total 1');

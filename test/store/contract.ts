@@ -531,6 +531,72 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
       });
     });
 
+    describe('forgetting', () => {
+      const pictured = { maps: { fused: aMap(), rgb: aMap() }, thumbnail: Uint8Array.from([1, 2, 3]) };
+
+      it('takes the pictures, and leaves the record where it is', async () => {
+        const [gone, kept] = [anInspection({ captureId: 'gone' }), anInspection({ captureId: 'kept' })];
+        for (const inspection of [gone, kept]) await store.save(inspection, pictured);
+        await store.forget([gone], 'images');
+        expect(await store.map(gone.inspectionId, 'fused')).toBeUndefined();
+        expect(await store.map(gone.inspectionId, 'rgb')).toBeUndefined();
+        expect(await store.thumbnail(gone.inspectionId)).toBeUndefined();
+        expect(await store.get(gone.inspectionId)).toEqual(gone);
+        expect((await store.map(kept.inspectionId, 'rgb'))?.width).toBe(7);
+        expect(await store.thumbnail(kept.inspectionId)).toHaveLength(3);
+        expect(await ids({ limit: 10 })).toEqual(['gone', 'kept']);
+      });
+
+      it('takes whole records, from the feed and the queue of reviews too, and goes on counting', async () => {
+        const saved = Array.from({ length: 3 }, (_, i) =>
+          anInspection({ captureId: `c${i}`, verdict: 'REVIEW', partId: `p${i}` }),
+        );
+        for (const inspection of saved) await store.save(inspection, pictured);
+        const { nextCursor } = await store.list({ limit: 3 });
+        await store.forget(saved.slice(0, 2), 'records');
+        expect(await store.get(saved[0]?.inspectionId ?? '')).toBeUndefined();
+        expect(await store.map(saved[0]?.inspectionId ?? '', 'fused')).toBeUndefined();
+        expect(await ids({ limit: 10 })).toEqual(['c2']);
+        expect((await store.openReviews({ limit: 10 })).items).toHaveLength(1);
+        await store.forget(saved, 'records');
+        await store.close();
+        store = await place.open();
+        await saveMany(1, () => ({ captureId: 'next' }));
+        expect(await ids({ limit: 10, after: nextCursor })).toEqual(['next']);
+        expect((await store.line('line-1'))?.counts.inspected).toBe(4);
+        expect((await store.usage()).records).toBe(1);
+      });
+
+      it('leaves a revision that is newer than the one it was told of', async () => {
+        const inspection = anInspection();
+        await store.save(inspection, pictured);
+        await store.review(inspection.inspectionId, A_REVIEW);
+        for (const what of ['images', 'records'] as const) await store.forget([inspection], what);
+        expect(await store.thumbnail(inspection.inspectionId)).toHaveLength(3);
+        await store.forget([{ ...inspection, revision: 2 }], 'records');
+        await store.forget([{ inspectionId: 'none', revision: 1 }], 'records');
+        expect(await ids({ limit: 10 })).toEqual([]);
+      });
+
+      it('lets consumers step over what is gone', async () => {
+        const saved = Array.from({ length: 3 }, () => anInspection());
+        for (const inspection of saved) await store.save(inspection, NOTHING);
+        await store.ack('mes', saved.slice(1));
+        await store.forget(saved.slice(0, 1), 'records');
+        expect(await store.consumer('mes')).toMatchObject({ lag: 0, ahead: 0 });
+      });
+
+      it('says what the store holds, and who may tidy it', async () => {
+        const before = await store.usage();
+        await Promise.all(Array.from({ length: 50 }, () => store.save(anInspection(), pictured)));
+        const after = await store.usage();
+        expect([before.records, after.records]).toEqual([0, 50]);
+        expect(after.bytes).toBeGreaterThan(before.bytes);
+        expect(await store.leaseSweep(30_000)).toBe(true);
+        expect(await store.leaseSweep(30_000)).toBe(true);
+      });
+    });
+
     it('shows each of 200 concurrent saves exactly once to a reader that races them', async () => {
       const inspections = Array.from({ length: 200 }, (_, i) => anInspection({ captureId: `c${i}` }));
       const saves = inspections.map(async (inspection, i) => {

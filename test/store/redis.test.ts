@@ -96,6 +96,16 @@ describe('redis: several replicas', () => {
     await Promise.all([reader, ...writers].map((store) => store.close()));
   });
 
+  it('lets one replica at a time tidy up, until its lease is over', async () => {
+    const [one, other] = [open('lease:'), open('lease:')];
+    expect(await one.leaseSweep(30_000)).toBe(true);
+    expect(await other.leaseSweep(30_000)).toBe(false);
+    await connect().del('lease:sweeper'); // as time does
+    expect(await other.leaseSweep(30_000)).toBe(true);
+    expect(await one.leaseSweep(30_000)).toBe(false);
+    await Promise.all([one.close(), other.close()]);
+  });
+
   it('refuses the cursors of before the server was wiped', async () => {
     const store = open('wiped:');
     await store.save(anInspection(), NOTHING);

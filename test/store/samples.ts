@@ -15,6 +15,7 @@ export function anInspection(changes: Partial<Inspection> = {}): Inspection {
     partId: null,
     productId: null,
     recipe: null,
+    recipeRevision: null,
     capturedAt: null,
     attributes: { shift: 'night', cavity: 3 },
     state: 'COMPLETED',

@@ -1,0 +1,51 @@
+// Removing from the embedded store, and what it takes on the disk. Removals run within a transaction of lmdb.ts.
+import { stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Database } from 'lmdb';
+import { decodeInspection } from './codec.js';
+import type { LmdbRooms } from './lmdb-rooms.js';
+import type { Usage } from './store.js';
+
+export function removeImages({ maps, thumbnails }: LmdbRooms, inspectionId: string): void {
+  // Names are never empty, and U+FFFF sorts behind all of them.
+  const range = { start: [inspectionId, ''], end: [inspectionId, '\uffff'] } as const;
+  const keys = [...maps.getKeys(range as unknown as { start: [string, string]; end: [string, string] })];
+  for (const key of keys) maps.remove(key);
+  thumbnails.remove(inspectionId);
+}
+
+/** A part is forgotten with its first inspection. */
+export function removeRecord(rooms: LmdbRooms, inspectionId: string): void {
+  const { feed, open, places, parts, inspections } = rooms;
+  const [sequence, , , attempt] = places.get(inspectionId) ?? [];
+  const text = inspections.get(inspectionId);
+  if (sequence === undefined || text === undefined) return;
+  const { lineId, partId } = decodeInspection(text);
+  if (attempt === 'FIRST' && lineId !== null && partId !== null) parts.remove([lineId, partId]);
+  feed.remove(sequence);
+  open.remove(sequence);
+  places.remove(inspectionId);
+  inspections.remove(inspectionId);
+}
+
+export async function usageOf(rooms: LmdbRooms, path: string): Promise<Usage> {
+  const { root, meta: _, ...tables } = rooms;
+  const bytes = Object.values(tables).reduce((sum, table) => sum + bytesOf(table), 0);
+  const [{ size }, { bavail, bsize }] = await Promise.all([stat(join(path, 'data.mdb')), statfs(path)]);
+  // LMDB never gives a page back to the disk, but writes on those that are free.
+  return { records: entriesOf(rooms.feed), bytes, freeBytes: bavail * bsize + Math.max(0, size - bytes) };
+}
+
+function entriesOf(table: Database): number {
+  return (table.getStats() as { entryCount: number }).entryCount;
+}
+
+function bytesOf(table: Database): number {
+  const { pageSize, treeBranchPageCount, treeLeafPageCount, overflowPages } = table.getStats() as {
+    pageSize: number;
+    treeBranchPageCount: number;
+    treeLeafPageCount: number;
+    overflowPages: number;
+  };
+  return pageSize * (treeBranchPageCount + treeLeafPageCount + overflowPages);
+}
