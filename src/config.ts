@@ -96,7 +96,7 @@ const environment = z.object({
   KEEP_CAPTURES: oneOf(['none', 'thumbnail']).default('thumbnail'),
   RETAIN_OK_IMAGES_DAYS: orUnlimited('days').default(30),
   RETAIN_FLAGGED_IMAGES_DAYS: orUnlimited('days').default(365),
-  RETAIN_OK_DAYS: orUnlimited('days').default(365),
+  RETAIN_OK_DAYS: orUnlimited('days').prefault('unlimited'),
   RETAIN_FLAGGED_DAYS: orUnlimited('days').prefault('unlimited'),
   RETAIN_MAX_RECORDS: orUnlimited('inspections').prefault('unlimited'),
   RETAIN_MAX_BYTES: orUnlimited('bytes').prefault('unlimited'),
