@@ -96,7 +96,7 @@ const environment = z.object({
   KEEP_CAPTURES: oneOf(['none', 'thumbnail']).default('thumbnail'),
   RETAIN_OK_IMAGES_DAYS: orUnlimited('days').default(30),
   RETAIN_FLAGGED_IMAGES_DAYS: orUnlimited('days').default(365),
-  RETAIN_OK_DAYS: orUnlimited('days').default(365),
+  RETAIN_OK_DAYS: orUnlimited('days').prefault('unlimited'),
   RETAIN_FLAGGED_DAYS: orUnlimited('days').prefault('unlimited'),
   RETAIN_MAX_RECORDS: orUnlimited('inspections').prefault('unlimited'),
   RETAIN_MAX_BYTES: orUnlimited('bytes').prefault('unlimited'),
@@ -107,6 +107,8 @@ const environment = z.object({
   GATE_RANGE_MIN_VALID: decimal(1).optional(),
   GATE_AUDIO_MIN_RMS: decimal(1).optional(),
   GATE_AUDIO_MAX_CLIPPED: decimal(1).optional(),
+  METRICS_LINES: list.refine((lines) => lines.length <= 50, 'must be at most 50 names').default([]),
+  TRITON_METRICS: z.stringbool('must be true or false').default(false),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -186,6 +188,8 @@ function toConfig(env: z.infer<typeof environment>) {
     webhookMaxAgeHours: env.WEBHOOK_MAX_AGE_HOURS,
     mqttUrl: env.MQTT_URL,
     eventsMaxClients: env.EVENTS_MAX_CLIENTS,
+    metricsLines: env.METRICS_LINES,
+    tritonMetrics: env.TRITON_METRICS,
     logLevel: env.LOG_LEVEL,
     /** Instead of the gate's own defaults. */
     gateLimits: given<GateLimits>({

@@ -21,7 +21,7 @@ export interface InspectionRouteOptions {
   readonly admit: (deadlineMs?: number) => void;
   readonly store: Pick<ResultStore, 'get'>;
   readonly budget: ByteBudget;
-  readonly metrics: Pick<MetricsPage, 'inFlight' | 'bodyStalled'>;
+  readonly metrics: Pick<MetricsPage, 'inFlight' | 'received' | 'bodyStalled'>;
   readonly hurry: AbortSignal;
   readonly bodyLimitBytes: number;
   readonly bodyStallMs: number;
@@ -87,6 +87,7 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         const onStall = metrics.bodyStalled;
         const reading = { announcedBytes: announced, bodyLimitBytes, bodyStallMs, claim, signal, onStall };
         const received = await readCapture(request, request.query, reading);
+        metrics.received((performance.now() - receivedMs) / 1000);
         const { model } = request.query;
         if (prefersAsync(request)) {
           const accepted = await captures.accept({ ...received, model });
