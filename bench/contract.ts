@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { freePort } from './child-server.js';
@@ -59,10 +59,16 @@ async function main(): Promise<number> {
   const interrupted = abortWhenInterrupted();
   const folder = await mkdtemp(join(tmpdir(), 'branchline-contract-'));
   try {
-    const python = await peersPython('var/contract', 'python3', REQUIREMENTS);
+    const python = await peersPython(resolve('var/contract'), 'python3', REQUIREMENTS);
     const service = await startKeyedService(folder, values.models);
     try {
-      return await fuzz(join(dirname(python), 'schemathesis'), service.url, { cases, seed }, interrupted);
+      return await fuzz(
+        join(dirname(python), 'schemathesis'),
+        service.url,
+        { cases, seed },
+        folder,
+        interrupted,
+      );
     } finally {
       await service.stop();
     }
@@ -97,6 +103,7 @@ async function fuzz(
   schemathesis: string,
   url: string,
   { cases, seed }: Fuzzing,
+  folder: string,
   signal: AbortSignal,
 ): Promise<number> {
   const options = [
@@ -110,7 +117,12 @@ async function fuzz(
   options.push('--header', `Authorization: Bearer ${SECRET}`, '--no-color');
   // Longer than the longest wait= of the API.
   options.push('--request-timeout', '40', '--suppress-health-check', 'all', '--warnings', 'off');
-  const child = spawn(schemathesis, ['run', `${url}/openapi.json`, ...options], { stdio: 'inherit', signal });
+  const child = spawn(schemathesis, ['run', `${url}/openapi.json`, ...options], {
+    // It keeps a cache where it runs.
+    cwd: folder,
+    stdio: 'inherit',
+    signal,
+  });
   const [code] = await once(child, 'exit');
   return code === 0 ? 0 : 1;
 }

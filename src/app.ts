@@ -1,6 +1,7 @@
 // The composition root: opens the rooms in the order a capture passes them, closes them in reverse.
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
+import { watchBacklogs } from './app/backlogs.js';
 import { openBudget } from './app/budget.js';
 import { openCaptures } from './app/captures.js';
 import type { Ends } from './app/ending.js';
@@ -11,6 +12,7 @@ import { openRecipes } from './app/recipes.js';
 import { openRetention } from './app/retention.js';
 import { openSecurity, readTls } from './app/security.js';
 import { openStorage } from './app/storage.js';
+import { observeStorage, timed } from './app/timed.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
 import { ModelRegistry } from './bundle/registry.js';
@@ -80,7 +82,7 @@ async function openRooms(
   { leaving, closing, hurry }: Stages,
   closers: (() => Promise<unknown>)[],
 ): Promise<Rooms> {
-  const metrics = createMetrics();
+  const metrics = createMetrics({ lines: config.metricsLines, triton: config.tritonMetrics });
   const server = createServer({ ...config, tls: await readTls(config) }, hurry.signal, metrics.refused);
   const farewell = prepareFarewell(server, hurry.signal);
   const { log } = server;
@@ -95,8 +97,9 @@ async function openRooms(
 
   const budget = openBudget(config, models.bundles, metrics);
 
-  const storage = await openStorage(config, log, metrics);
+  const storage = observeStorage(await openStorage(config, log, metrics), metrics);
   closers.push(() => storage.close());
+  closers.push(watchBacklogs(storage.store, metrics));
   const opened = await openRecipes(config, models, storage, seeds, log);
   closers.push(() => opened.close());
   const { recipes } = opened;
@@ -159,7 +162,11 @@ async function openRooms(
       models,
       provider: () => inference.pool.provider,
       readiness: createReadiness(inference, storage.store, leaving.signal),
-      renderer: { png: renderHeatmap, png16: encodePng16, npy: encodeNpy },
+      renderer: {
+        png: timed(renderHeatmap, metrics.rendered),
+        png16: timed(encodePng16, metrics.rendered),
+        npy: encodeNpy,
+      },
       metrics: {
         ...metrics,
         scrape: () => {

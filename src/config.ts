@@ -98,7 +98,7 @@ const environment = z.object({
   KEEP_CAPTURES: oneOf(['none', 'thumbnail']).default('thumbnail'),
   RETAIN_OK_IMAGES_DAYS: orUnlimited('days').default(30),
   RETAIN_FLAGGED_IMAGES_DAYS: orUnlimited('days').default(365),
-  RETAIN_OK_DAYS: orUnlimited('days').default(365),
+  RETAIN_OK_DAYS: orUnlimited('days').prefault('unlimited'),
   RETAIN_FLAGGED_DAYS: orUnlimited('days').prefault('unlimited'),
   RETAIN_MAX_RECORDS: orUnlimited('inspections').prefault('unlimited'),
   RETAIN_MAX_BYTES: orUnlimited('bytes').prefault('unlimited'),
@@ -119,6 +119,8 @@ const environment = z.object({
   TLS_KEY_FILE: text.optional(),
   TLS_CLIENT_CA_FILE: text.optional(),
   MAX_CONNECTIONS: integer(1, 1_000_000).default(1024),
+  METRICS_LINES: list.refine((lines) => lines.length <= 50, 'must be at most 50 names').default([]),
+  TRITON_METRICS: z.stringbool('must be true or false').default(false),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -246,6 +248,8 @@ function toConfig(env: z.infer<typeof environment>) {
         ? undefined
         : { certFile: env.TLS_CERT_FILE, keyFile: env.TLS_KEY_FILE, clientCaFile: env.TLS_CLIENT_CA_FILE },
     maxConnections: env.MAX_CONNECTIONS,
+    metricsLines: env.METRICS_LINES,
+    tritonMetrics: env.TRITON_METRICS,
     logLevel: env.LOG_LEVEL,
     /** Instead of the gate's own defaults. */
     gateLimits: given<GateLimits>({

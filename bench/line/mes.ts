@@ -19,12 +19,15 @@ const BOOKED = ['ACKED', 'ALREADY_ACKED', 'SUPERSEDED'];
 
 export class Mes {
   readonly #client: PersistentClient;
+  readonly #onPolled: () => void;
   readonly polled: Entry[] = [];
   readonly acked: Entry[] = [];
   #cursor: string | undefined;
 
-  constructor(client: PersistentClient) {
+  /** `onPolled` hears of each page that held something. */
+  constructor(client: PersistentClient, onPolled: () => void) {
     this.#client = client;
+    this.#onPolled = onPolled;
   }
 
   /** Reads on until nothing came any more and `done` says so, or `signal` aborts. */
@@ -33,7 +36,10 @@ export class Mes {
       const { items, nextCursor } = await page(this.#client, this.#cursor, WAIT_SECONDS);
       this.polled.push(...items);
       // Acked before the next page is asked for: what is not booked is read again after a restart of the MES.
-      if (items.length > 0) await this.#ack(items);
+      if (items.length > 0) {
+        await this.#ack(items);
+        this.#onPolled();
+      }
       this.#cursor = nextCursor;
       if (signal.aborted || (items.length === 0 && done())) return;
     }

@@ -43,8 +43,11 @@ export class PersistentClient {
   /** A 2xx answer. `init` is made anew for each attempt. Throws Refused for a 4xx, GaveUp where none came in time. */
   async ask(path: string, init: () => RequestInit): Promise<Reply> {
     let last = 'it was not asked';
+    let askedMs = 0;
     for (let attempt = 0; !this.#giveUp.aborted; attempt += 1) {
-      if (attempt > 0) await sleep(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1)));
+      if (attempt > 0)
+        await sleep(Math.max(askedMs, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1))));
+      askedMs = 0;
       this.traffic.requests += 1;
       try {
         const response = await fetch(new URL(path, this.#url), {
@@ -58,6 +61,7 @@ export class PersistentClient {
         if (response.status < 500 && response.status !== 408)
           throw new Refused(`${init().method ?? 'GET'} ${path} was refused: ${last}`);
         this.traffic.refused += 1;
+        askedMs = 1000 * Number(response.headers.get('retry-after') ?? 0);
       } catch (error) {
         if (error instanceof Refused) throw error;
         this.traffic.broken += 1;

@@ -17,8 +17,10 @@ export interface Shift {
   readonly mishaps: readonly string[];
 }
 
-/** From the end of the shift: a service that has lost a part does not find it later. */
-const PATIENCE_MS = 60_000;
+/** Without a part answered or polled: a slow machine is waited for, a part that is lost does not turn up later. */
+const QUIET_MS = 60_000;
+/** A station's computer sends so many at once; the parts behind them wait in it. */
+const IN_FLIGHT = 4;
 const STOCKTAKE_MS = 30_000;
 /** When in the shift: apart, so that each is seen by itself. */
 const KILL_AT = 0.35;
@@ -33,11 +35,11 @@ export async function workShift(
 ): Promise<Shift> {
   const samples = await readSamples(options.bundle);
   const shiftMs = options.seconds * 1000;
-  const patience = startPatience(shiftMs + PATIENCE_MS, interrupted);
+  const patience = startPatience(QUIET_MS, interrupted);
   const client = new PersistentClient(plant.url, patience.signal);
   const counts = noCounts();
   const made: MadePart[] = [];
-  const mes = new Mes(client);
+  const mes = new Mes(client, patience.renew);
 
   let over = false;
   const everythingSeen = () => {
@@ -54,7 +56,14 @@ export async function workShift(
       Array.from({ length: options.stations }, (_, i) => {
         const parts = new Parts(options, samples, i + 1);
         const station = new Station(client, counts, plant.model);
-        return runStation({ parts, station, taktMs: options.taktMs, shiftMs, interrupted });
+        return runStation({
+          parts,
+          station,
+          taktMs: options.taktMs,
+          shiftMs,
+          interrupted,
+          onSent: patience.renew,
+        });
       }),
     ),
     causeMishaps(options, plant, shiftMs, interrupted, (line) => {
@@ -96,7 +105,7 @@ async function explain(
   );
 }
 
-/** Aborts after `ms`, or with `interrupted`. */
+/** Aborts `ms` after the last renewal, or with `interrupted`. */
 function startPatience(ms: number, interrupted: AbortSignal) {
   // Not AbortSignal.any() over a timeout: Node 20 may collect that before it fires (seen here).
   const over = new AbortController();
@@ -107,7 +116,7 @@ function startPatience(ms: number, interrupted: AbortSignal) {
     clearTimeout(timer);
     interrupted.removeEventListener('abort', abort);
   };
-  return { signal: over.signal, end };
+  return { signal: over.signal, renew: () => void timer.refresh(), end };
 }
 
 interface StationRun {
@@ -116,15 +125,27 @@ interface StationRun {
   readonly taktMs: number;
   readonly shiftMs: number;
   readonly interrupted: AbortSignal;
+  readonly onSent: () => void;
 }
 
 /** A part a takt, whether the one before was answered or not: the line does not wait. */
-async function runStation({ parts, station, taktMs, shiftMs, interrupted }: StationRun): Promise<MadePart[]> {
+async function runStation({
+  parts,
+  station,
+  taktMs,
+  shiftMs,
+  interrupted,
+  onSent,
+}: StationRun): Promise<MadePart[]> {
   const startedMs = performance.now();
   const underWay: Promise<MadePart>[] = [];
   for (let turn = 0; turn * taktMs < shiftMs && !interrupted.aborted; turn += 1) {
     await sleep(Math.max(0, startedMs + turn * taktMs - performance.now()));
-    underWay.push(station.send(parts.next()));
+    const before = underWay[turn - IN_FLIGHT];
+    const part = parts.next();
+    const sent = Promise.resolve(before).then(() => station.send(part));
+    void sent.then(onSent);
+    underWay.push(sent);
   }
   return Promise.all(underWay);
 }

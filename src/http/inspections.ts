@@ -22,7 +22,7 @@ export interface InspectionRouteOptions {
   readonly admit: (deadlineMs?: number) => void;
   readonly store: Pick<ResultStore, 'get'>;
   readonly budget: ByteBudget;
-  readonly metrics: Pick<MetricsPage, 'inFlight' | 'bodyStalled'>;
+  readonly metrics: Pick<MetricsPage, 'inFlight' | 'received' | 'bodyStalled'>;
   readonly hurry: AbortSignal;
   readonly bodyLimitBytes: number;
   readonly bodyStallMs: number;
@@ -88,6 +88,7 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         const onStall = metrics.bodyStalled;
         const reading = { announcedBytes: announced, bodyLimitBytes, bodyStallMs, claim, signal, onStall };
         const received = await readCapture(request, request.query, reading);
+        metrics.received((performance.now() - receivedMs) / 1000);
         assertOwnLine(request, received.metadata.lineId);
         const { model } = request.query;
         if (prefersAsync(request)) {

@@ -27,7 +27,8 @@ export interface SchedulerOptions {
   readonly maxBatch: number;
   readonly nowMs: () => number;
   readonly onDepth: (depth: number) => void;
-  readonly onBatch: (size: number) => void;
+  /** `model` is that of the batch's calls. */
+  readonly onBatch: (size: number, model: string) => void;
 }
 
 export interface Submission {
@@ -167,11 +168,12 @@ export class Scheduler {
     const expectedMs = expected.ofBatch(batch.map(({ graphs }) => graphs));
     const running = { endMs: startedMs + expectedMs };
     this.#running.add(running);
-    onBatch(batch.length);
+    const calls = batch.map(({ call }) => call);
+    const model = calls[0]?.model ?? '';
+    onBatch(batch.length, model);
     try {
-      const calls = batch.map(({ call }) => call);
       const { outcomes, graphs } = await runner.run(calls, expectedMs);
-      expected.observe(calls[0]?.model ?? '', graphs, batch.length, nowMs() - startedMs);
+      expected.observe(model, graphs, batch.length, nowMs() - startedMs);
       batch.forEach((waiting, at) => {
         settle(waiting, outcomes[at], startedMs);
       });

@@ -60,6 +60,9 @@ describe('loadConfig', () => {
     ['GATE_AUDIO_MIN_RMS', '-1', 'GATE_AUDIO_MIN_RMS=-1: must be a number, 0 or more'],
     ['RETAIN_OK_DAYS', 'forever', 'RETAIN_OK_DAYS=forever: must be a number of days, or unlimited'],
     ['RETAIN_MAX_BYTES', '-1', 'RETAIN_MAX_BYTES=-1: must be a number of bytes, or unlimited'],
+    ['WEBHOOK_ALLOW', 'mes.example,http://a/b', 'WEBHOOK_ALLOW=mes.example,http://a/b: must list hosts'],
+    ['WEBHOOK_ALLOW_PRIVATE', 'perhaps', 'WEBHOOK_ALLOW_PRIVATE=perhaps: must be true or false'],
+    ['MQTT_URL', 'http://me:secret@broker', 'MQTT_URL: must be an mqtt:// or mqtts:// URL'],
     ['LOG_LEVEL', 'loud', 'LOG_LEVEL=loud: must be one of fatal'],
   ])('names %s=%s', (variable, value, message) => {
     expect(() => loadConfig({ [variable]: value })).toThrow(message);

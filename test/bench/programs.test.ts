@@ -127,6 +127,18 @@ describe('demo', () => {
   });
 });
 
+describe('dashboards', () => {
+  it.each([
+    [['--help'], 0, 'Asks every query of the Grafana dashboard of a real Prometheus'],
+    [['--seconds', '5'], 2, 'dashboards:check: --seconds 5: it must be a number from 60 to 3600.'],
+    [[], 1, 'dashboards:check: ENOENT'],
+  ])('with %j ends with %d and says why', async (args, expected, words) => {
+    const { code, output } = await run('dashboards', ...args);
+    expect(output).toContain(words);
+    expect(code).toBe(expected);
+  });
+});
+
 describe('performance', () => {
   it.each([
     [['--help'], 0, 'npm run bench -- --quick'],

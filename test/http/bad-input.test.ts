@@ -216,7 +216,7 @@ describe('the metadata', () => {
     refused(
       { recipe: 'soup' },
       'UNKNOWN_RECIPE',
-      /^There is no recipe "soup"; known: none; set RECIPES_FILE\.$/,
+      /^There is no recipe "soup"; known: none; write it with PUT \/v1\/recipes\/\{id\}\.$/,
       422,
     ));
 });

@@ -370,9 +370,9 @@ describe('the pages around it', () => {
     const text = await (await fetch(`${service.url}/metrics`)).text();
     expect(text).toMatch(/branchline_inspections_total\{model="tiny@1",verdict="\w+",branch="rgb"\} [1-9]/);
     expect(text).toMatch(
-      /branchline_modality_dropped_total\{modality="depth",reason="unsupported_format"\} [1-9]/,
+      /branchline_modality_dropped_total\{line="none",modality="depth",reason="unsupported_format"\} [1-9]/,
     );
-    expect(text).toMatch(/branchline_modality_missing_total\{modality="acoustic"\} [1-9]/);
+    expect(text).toMatch(/branchline_modality_missing_total\{line="none",modality="acoustic"\} [1-9]/);
     expect(text).toMatch(/branchline_model_info\{name="tiny",version="1",sha256="\w{64}",provider="cpu"\} 1/);
     expect(text).toMatch(
       /branchline_http_request_seconds_count\{method="POST",route="\/v1\/inspections",status="200"\}/,
