@@ -17,8 +17,9 @@ const MAX_BODY_CHARACTERS = 8192;
 
 /** After guardRoutes, whose rules say which routes these are. Two records an action: what is asked, before it is done. */
 export function auditRoutes(server: FastifyInstance, { audit, onFailure }: AuditOptions): void {
+  const asked = new WeakSet<FastifyRequest>();
   server.addHook('preHandler', async (request) => {
-    if (!isAudited(request)) return;
+    if (request.routeOptions.config.rule?.audited !== true) return;
     await audit.append({ action: 'asked', ...whoAndWhat(request) }).catch((cause: unknown) => {
       onFailure(cause);
       throw new ServiceError('AUDIT_UNAVAILABLE', {
@@ -28,9 +29,11 @@ export function auditRoutes(server: FastifyInstance, { audit, onFailure }: Audit
         cause,
       });
     });
+    asked.add(request);
   });
   server.addHook('onSend', async (request, reply) => {
-    if (!isAudited(request)) return;
+    // Whoever was refused at the door asked for nothing: a flood of that must not fill the disk.
+    if (!asked.delete(request)) return;
     const body = shown(parsedBodyOf(request));
     await audit
       .append({ action: 'answered', ...whoAndWhat(request), status: reply.statusCode, ...(body && { body }) })
@@ -57,10 +60,6 @@ export function auditRefusals({
     unwritten = 0;
     void audit.append({ action: 'refused', ...whoAndWhat(request), ...facts }).catch(onFailure);
   };
-}
-
-function isAudited(request: FastifyRequest): boolean {
-  return request.routeOptions.config.rule?.audited === true;
 }
 
 function whoAndWhat(request: FastifyRequest) {

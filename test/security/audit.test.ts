@@ -172,12 +172,13 @@ describe('the service', () => {
   it('writes refused keys down, and of a flood of them no more than one a second', async () => {
     const keys = await keyFileOf([{ id: 'mes', scopes: ['read'] }]);
     service = await start({ API_KEYS_FILE: keys.path });
-    const ask = () => fetch(`${service.url}/v1/webhooks`, { headers: keys.as('mes') });
+    const ask = () => fetch(`${service.url}/v1/webhooks/x`, { method: 'DELETE', headers: keys.as('mes') });
     const begun = performance.now();
     for (let i = 0; i < 20; i++) expect((await ask()).status).toBe(403);
     const seconds = Math.ceil((performance.now() - begun) / 1000);
     const refused = (await recordsOf()).filter(({ action }) => action === 'refused');
-    expect(refused[0]).toMatchObject({ key: 'mes', code: 'FORBIDDEN', route: '/v1/webhooks' });
+    expect(refused[0]).toMatchObject({ key: 'mes', code: 'FORBIDDEN', route: '/v1/webhooks/:id' });
+    expect((await recordsOf()).length).toBe(refused.length + 1);
     expect(refused.length).toBeLessThanOrEqual(seconds + 1);
     await keys.remove();
   });
