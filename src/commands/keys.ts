@@ -1,5 +1,6 @@
 // npm run keys: makes, lists and removes API keys in the file the service reads.
-import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { z } from 'zod';
 import {
@@ -105,6 +106,7 @@ async function readKeys(file: string): Promise<ApiKey[]> {
 
 /** In one step: the service must never read half a file. */
 async function writeKeys(file: string, keys: readonly ApiKey[]): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
   const next = `${file}.new`;
   await writeFile(next, formatKeys(keys), { mode: 0o640 }).catch((cause: Error) => {
     throw new Error(`${file} cannot be written: ${cause.message}`, { cause });

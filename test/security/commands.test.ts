@@ -13,7 +13,7 @@ let folder: string;
 let file: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'branchline-keys-'));
-  file = join(folder, 'keys.json');
+  file = join(folder, 'made', 'keys.json');
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
