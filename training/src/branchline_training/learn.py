@@ -84,6 +84,7 @@ def look(
             pictures=not description.sound,
             seed=config.seed,
             ridge=view.ridge,
+            own=view.own,
             folds=partial(_folds, track, f"{description.spec.name}: {name}"),
         )
         viewed[name] = Viewed(view, best, tried)
