@@ -41,7 +41,9 @@ export async function buildRenderer(): Promise<Renderer> {
   );
   let renderings = 0;
   return {
-    async render(values) {
+    async render(asked) {
+      // Said in every case but those about keys: the chart asks for a word on them.
+      const values = { keys: { allowUnauthenticated: true }, ...asked };
       const file = join(folder, `values-${renderings++}.json`);
       await writeFile(file, JSON.stringify(values));
       const { stdout } = await run(program, [chartDir, file], { maxBuffer: 64 * 1024 * 1024 }).catch(

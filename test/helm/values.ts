@@ -142,6 +142,7 @@ export const WRONG: readonly { readonly values: object; readonly at: string }[] 
 export const UNFIT: readonly { readonly values: object; readonly says: string }[] = [
   { values: { replicas: 2 }, says: 'replicas: an embedded store belongs to one process' },
   { values: { autoscaling: { hpa: { enabled: true } } }, says: 'autoscaling: an embedded store' },
+  { values: { keys: {} }, says: 'keys: name the Secret of API keys' },
   { values: { store: { type: 'redis' } }, says: 'store.redis.existingSecret: name the Secret' },
   {
     values: { ...redis, autoscaling: { hpa: { enabled: true }, keda: { enabled: true } } },

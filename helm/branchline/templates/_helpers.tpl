@@ -49,6 +49,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{- define "branchline.checks" -}}
+{{- if not (or .Values.keys.existingSecret .Values.keys.allowUnauthenticated) }}
+{{- fail "keys: name the Secret of API keys in keys.existingSecret, or set keys.allowUnauthenticated to true where whoever reaches the service may do everything" }}
+{{- end }}
 {{- if eq .Values.store.type "embedded" }}
 {{- if gt (int .Values.replicas) 1 }}
 {{- fail "replicas: an embedded store belongs to one process; set store.type to redis for more than one" }}
