@@ -41,8 +41,8 @@ module.exports = {
     {
       name: 'leaves',
       severity: 'error',
-      comment: 'errors, inspection and canonical-json import nothing of ours',
-      from: { path: '^dist/src/(errors|inspection|canonical-json)\\.js$' },
+      comment: 'errors, inspection, canonical-json and group-commit import nothing of ours',
+      from: { path: '^dist/src/(errors|inspection|canonical-json|group-commit)\\.js$' },
       to: { path: '^dist/src/' },
     },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },

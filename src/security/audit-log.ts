@@ -1,5 +1,6 @@
 // The audit log: an append-only file of JSON lines, on the disk before the answer leaves.
 import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { GroupCommit } from '../group-commit.js';
 import { type AuditEntry, type ChainHead, chained, EMPTY_CHAIN, follow } from './audit-chain.js';
 
 export interface AuditLogOptions {
@@ -7,19 +8,12 @@ export interface AuditLogOptions {
   readonly now: () => Date;
 }
 
-interface Waiting {
-  readonly entry: AuditEntry;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
-}
-
 export class AuditLog {
   readonly #file: FileHandle;
   readonly #now: () => Date;
   #head: ChainHead;
   #length: number;
-  #waiting: Waiting[] = [];
-  #writing: Promise<void> | undefined;
+  readonly #commits = new GroupCommit<AuditEntry>((entries) => this.#commit(entries));
 
   private constructor(file: FileHandle, now: () => Date, head: ChainHead, length: number) {
     this.#file = file;
@@ -62,30 +56,12 @@ export class AuditLog {
 
   /** Resolves once the record would survive a crash. Rejects where the disk does not take it. */
   append(entry: AuditEntry): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ entry, resolve, reject });
-      this.#writing ??= this.#write();
-    });
+    return this.#commits.add(entry);
   }
 
   async close(): Promise<void> {
-    await this.#writing;
+    await this.#commits.idle();
     await this.#file.close();
-  }
-
-  /** What comes while one sync is under way shares the next. */
-  async #write(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting;
-      this.#waiting = [];
-      try {
-        await this.#commit(group.map(({ entry }) => entry));
-        for (const { resolve } of group) resolve();
-      } catch (error) {
-        for (const { reject } of group) reject(error);
-      }
-    }
-    this.#writing = undefined;
   }
 
   async #commit(entries: readonly AuditEntry[]): Promise<void> {

@@ -1,13 +1,13 @@
 // The embedded result store: LMDB in a folder, one process, durable before a save resolves.
 import { resolve } from 'node:path';
 import { ServiceError } from '../errors.js';
+import { GroupCommit } from '../group-commit.js';
 import type { Inspection, Review } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
 import { describeStanding } from './consumer-position.js';
 import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
 import { entriesToRead, type FeedEntry, pickPage } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
-import { GroupCommit } from './group-commit.js';
 import { noLine } from './line-counts.js';
 import { ackIds, ackUpTo, consumerNames, standing } from './lmdb-consumers.js';
 import { allLines, count, lineOf, resetLine, resetsOf } from './lmdb-lines.js';

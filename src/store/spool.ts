@@ -1,9 +1,9 @@
 // Records that wait on this machine's disk for a store that is away: a bounded queue in LMDB, first in, first out.
 import { resolve } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
+import { GroupCommit } from '../group-commit.js';
 import type { Inspection } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
-import { GroupCommit } from './group-commit.js';
 import { notOpened, openFolder } from './lmdb-rooms.js';
 import { releaseLock, takeLock } from './path-lock.js';
 import type { Artefacts } from './store.js';

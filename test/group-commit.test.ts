@@ -1,6 +1,6 @@
 // Group commit: who shares a commit, and who hears of its failure.
 import { expect, it } from '@jest/globals';
-import { GroupCommit } from '../../src/store/group-commit.js';
+import { GroupCommit } from '../src/group-commit.js';
 
 function recorded(failOn?: string) {
   const groups: (readonly string[])[] = [];
