@@ -95,7 +95,8 @@ describe('the spool', () => {
       await expect(store.save(anInspection({ captureId }), NOTHING)).rejects.toThrow(/waits in the spool/);
     redis.resume();
     const found: string[] = [];
-    for (let attempt = 0; found.length < 3 && attempt < 100; attempt++) {
+    // A record is in the feed a moment before it is taken out of the spool.
+    for (let attempt = 0; (found.length < 3 || spooled.at(-1) !== 0) && attempt < 100; attempt++) {
       await delay(50);
       const page = await store.list({ limit: 10, after: nextCursor }).catch(() => undefined);
       found.splice(0, 3, ...(page?.items.map(({ captureId }) => captureId) ?? []));
