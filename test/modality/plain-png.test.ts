@@ -8,6 +8,7 @@ import { fixture } from './fixtures.js';
 
 const PLAIN = ['rgb.png', 'grey8.png', 'depth16.png', 'colour16.png'];
 const NOT_PLAIN = [
+  'turned-6.png',
   'rgb-interlaced.png',
   'rgb-palette.png',
   'grey8-alpha.png',
