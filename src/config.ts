@@ -134,8 +134,7 @@ export type Config = ReturnType<typeof toConfig>;
 
 /** Throws an Error of one line that names the variable and says what would be right. */
 export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
-  // "NAME=" in a compose file means "not set".
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const set = whatIsSet(env);
   const misspelt = misspeltName(Object.keys(set), Object.keys(environment.shape));
   if (misspelt !== undefined)
     throw new Error(
@@ -152,6 +151,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   // A URL may carry a password, and this line ends in a log.
   const value = variable.endsWith('_URL') ? '' : `=${set[variable]}`;
   throw new Error(`${variable}${value}: ${issue?.message}`);
+}
+
+/** "NAME=" in a compose file means "not set". */
+function whatIsSet(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
 }
 
 /** What is wrong with variables that are each right by themselves. */
@@ -179,7 +183,7 @@ function isLoopback(host: string): boolean {
 /** For `--check-config`: as lines of an environment file, what is not set behind a "#". Throws as loadConfig. */
 export function describeConfig(env: Readonly<Record<string, string | undefined>> = process.env): string {
   loadConfig(env);
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const set = whatIsSet(env);
   return settingsOf(Object.keys(environment.shape), set, environment.parse(set));
 }
 
