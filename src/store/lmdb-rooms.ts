@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Verdict } from '../inspection.js';
 import type { Attempt } from './line-counts.js';
-import { assertNotLocked, LockedError } from './path-lock.js';
+import { assertNotLocked, LockedError, takeLock } from './path-lock.js';
 
 /** Of the tables below: a folder written with others is refused, not misread. */
 const FORMAT = '2';
@@ -36,8 +36,20 @@ export interface LmdbRooms {
   readonly thumbnails: Database<Buffer, string>;
 }
 
-/** Throws an Error of one line where the folder is held by another process or cannot be written. */
-export function openFolder(path: string): RootDatabase {
+/** With its lock taken. Throws an Error of one line where another process holds it or it cannot be written. */
+export async function openLockedFolder(path: string): Promise<RootDatabase> {
+  const root = openFolder(path);
+  try {
+    // LMDB's write transaction excludes every other process, so check and take are one step.
+    root.transactionSync(() => takeLock(path));
+    return root;
+  } catch (cause) {
+    await root.close();
+    throw notOpened(path, cause);
+  }
+}
+
+function openFolder(path: string): RootDatabase {
   try {
     mkdirSync(path, { recursive: true });
     assertNotLocked(path);

@@ -12,8 +12,8 @@ import { noLine } from './line-counts.js';
 import { ackIds, ackUpTo, consumerNames, standing } from './lmdb-consumers.js';
 import { allLines, count, lineOf, resetLine, resetsOf } from './lmdb-lines.js';
 import { removeImages, removeRecord, usageOf } from './lmdb-removal.js';
-import { identity, type LmdbRooms, notOpened, openFolder, openRooms } from './lmdb-rooms.js';
-import { releaseLock, takeLock } from './path-lock.js';
+import { identity, type LmdbRooms, notOpened, openLockedFolder, openRooms } from './lmdb-rooms.js';
+import { releaseLock } from './path-lock.js';
 import { needsReview, noInspection, replacement, withReview } from './revise.js';
 import type {
   Ack,
@@ -46,14 +46,7 @@ interface EncodedArtefacts {
  */
 export async function openLmdbStore(options: { readonly path: string }): Promise<ResultStore> {
   const path = resolve(options.path);
-  const root = openFolder(path);
-  try {
-    // LMDB's write transaction excludes every other process, so check and take are one step.
-    root.transactionSync(() => takeLock(path));
-  } catch (cause) {
-    await root.close();
-    throw notOpened(path, cause);
-  }
+  const root = await openLockedFolder(path);
   try {
     return new LmdbStore(path, openRooms(root));
   } catch (cause) {

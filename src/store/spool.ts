@@ -4,8 +4,8 @@ import type { Database, RootDatabase } from 'lmdb';
 import { GroupCommit } from '../group-commit.js';
 import type { Inspection } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
-import { notOpened, openFolder } from './lmdb-rooms.js';
-import { releaseLock, takeLock } from './path-lock.js';
+import { openLockedFolder } from './lmdb-rooms.js';
+import { releaseLock } from './path-lock.js';
 import type { Artefacts } from './store.js';
 
 export interface SpooledRecord {
@@ -44,14 +44,7 @@ export async function openSpool(options: {
   readonly limitBytes: number;
 }): Promise<Spool> {
   const path = resolve(options.path);
-  const root = openFolder(path);
-  try {
-    root.transactionSync(() => takeLock(path));
-  } catch (cause) {
-    await root.close();
-    throw notOpened(path, cause);
-  }
-  return new LmdbSpool(path, root, options.limitBytes);
+  return new LmdbSpool(path, await openLockedFolder(path), options.limitBytes);
 }
 
 class LmdbSpool implements Spool {
