@@ -13,7 +13,12 @@ const port = parentPort;
  * refusal and health check would wait for a run to be interrupted. 5 of 19: a third of the share, not nothing.
  */
 const NICENESS = 5;
-if (process.platform === 'linux') setPriority(NICENESS);
+if (process.platform === 'linux')
+  try {
+    setPriority(NICENESS);
+  } catch {
+    // A sandbox may forbid it: no reason not to judge parts.
+  }
 
 let sessions: ReadonlyMap<string, ModelSession> = new Map();
 /** Runs and the drain happen strictly one after the other: releasing a session during a run aborts the process. */
