@@ -72,7 +72,7 @@ module.exports = {
     },
     sole('store-and-app-open-redis', 'node_modules/ioredis/', [
       '^dist/src/store/redis\\.js$',
-      '^dist/src/app/storage\\.js$',
+      '^dist/src/app/redis\\.js$',
     ]),
     sole('mqtt-publishes', 'node_modules/mqtt/', ['^dist/src/push/mqtt\\.js$']),
     sole('metrics-count', 'node_modules/prom-client/', ['^dist/src/metrics/']),

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { misspeltName } from './config/misspelt.js';
+import { parseRedisUrl } from './config/redis-address.js';
 import { settingsOf } from './config/show.js';
 import type { GateLimits } from './modality/gate.js';
 
@@ -38,6 +39,14 @@ const hosts = list.refine(
   (items) => items.every((item) => /^(https?:\/\/)?(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.test(item)),
   'must list hosts, hosts with port or origins by comma, such as mes.example,10.0.0.5:8443,https://hooks.example',
 );
+const redisUrl = text.transform((url, context) => {
+  try {
+    return parseRedisUrl(url);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
 const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
   z.enum(options, `must be one of ${options.join(', ')}`);
 
@@ -63,7 +72,9 @@ const environment = z.object({
   DEFAULT_MODEL: text.optional(),
   RECIPES_FILE: text.optional(),
   STORE_PATH: text.default('var/store'),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, message: 'must be a redis:// or rediss:// URL' }).optional(),
+  REDIS_URL: redisUrl.optional(),
+  REDIS_SENTINEL_PASSWORD: text.optional(),
+  REDIS_CA_FILE: text.optional(),
   SPOOL_PATH: text.optional(),
   SPOOL_LIMIT_BYTES: integer(0, Number.MAX_SAFE_INTEGER).default(1024 * MIB),
   STORE_TIMEOUT_MS: integer(1, 600_000).default(2000),
@@ -162,6 +173,7 @@ function whatIsSet(env: Readonly<Record<string, string | undefined>>): Record<st
 function faultBetween(env: z.infer<typeof environment>): string | undefined {
   const { HOST, API_KEYS_FILE, ALLOW_UNAUTHENTICATED, METRICS_ACCESS } = env;
   const { TLS_CERT_FILE, TLS_KEY_FILE, TLS_CLIENT_CA_FILE } = env;
+  const { REDIS_URL, REDIS_CA_FILE, REDIS_SENTINEL_PASSWORD } = env;
   if (API_KEYS_FILE === undefined && !ALLOW_UNAUTHENTICATED && !isLoopback(HOST))
     return (
       `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys), ` +
@@ -173,6 +185,10 @@ function faultBetween(env: z.infer<typeof environment>): string | undefined {
     return 'TLS_CERT_FILE, TLS_KEY_FILE: set both, or neither';
   if (TLS_CLIENT_CA_FILE !== undefined && TLS_CERT_FILE === undefined)
     return 'TLS_CLIENT_CA_FILE: clients show certificates over TLS only; set TLS_CERT_FILE and TLS_KEY_FILE too';
+  if (REDIS_CA_FILE !== undefined && REDIS_URL?.tls !== true)
+    return 'REDIS_CA_FILE: it says whom to trust over TLS, and REDIS_URL is not rediss://…';
+  if (REDIS_SENTINEL_PASSWORD !== undefined && REDIS_URL?.kind !== 'sentinel')
+    return 'REDIS_SENTINEL_PASSWORD: there are sentinels with a REDIS_URL of redis+sentinel://… only';
   return undefined;
 }
 
@@ -197,7 +213,9 @@ function toConfig(env: z.infer<typeof environment>) {
     defaultModel: env.DEFAULT_MODEL,
     recipesFile: env.RECIPES_FILE,
     storePath: env.STORE_PATH,
-    redisUrl: env.REDIS_URL,
+    redis: env.REDIS_URL,
+    redisSentinelPassword: env.REDIS_SENTINEL_PASSWORD,
+    redisCaFile: env.REDIS_CA_FILE,
     spoolPath: env.SPOOL_PATH ?? `${env.STORE_PATH}-spool`,
     spoolLimitBytes: env.SPOOL_LIMIT_BYTES,
     storeTimeoutMs: env.STORE_TIMEOUT_MS,

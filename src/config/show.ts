@@ -4,14 +4,9 @@ const MASK = '***';
 
 /** A URL may carry a password; everything else in the environment is a name, a number or a path. */
 export function masked(name: string, value: string): string {
-  if (!name.endsWith('_URL')) return value;
-  try {
-    const url = new URL(value);
-    if (url.password !== '') url.password = MASK;
-    return url.href;
-  } catch {
-    return MASK;
-  }
+  if (name.endsWith('_PASSWORD')) return MASK;
+  // Not by URL: it knows no address of several hosts.
+  return name.endsWith('_URL') ? value.replace(/^([^:]+:\/\/[^:]*):.*@/, `$1:${MASK}@`) : value;
 }
 
 /** One line a variable, in the order of the schema; what is not set shows its default. */

@@ -1,6 +1,6 @@
 // The shared intake store: Redis, for several replicas of the service.
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { RedisCommander } from 'ioredis';
 import { ServiceError } from '../errors.js';
 import { ABSENT, type Change, type Held, type IntakeStore, intakeEntry } from './intake-store.js';
 
@@ -52,7 +52,7 @@ return 1`;
  * a cluster `keyPrefix` needs braces, which keep them in one slot.
  */
 export function createRedisIntake(options: {
-  readonly redis: Redis;
+  readonly redis: RedisCommander;
   readonly keyPrefix: string;
   readonly nowMs: () => number;
 }): IntakeStore {
@@ -61,11 +61,11 @@ export function createRedisIntake(options: {
 
 class RedisIntake implements IntakeStore {
   readonly shared = true;
-  readonly #redis: Redis;
+  readonly #redis: RedisCommander;
   readonly #prefix: string;
   readonly #nowMs: () => number;
 
-  constructor(redis: Redis, prefix: string, nowMs: () => number) {
+  constructor(redis: RedisCommander, prefix: string, nowMs: () => number) {
     this.#redis = redis;
     this.#prefix = prefix;
     this.#nowMs = nowMs;

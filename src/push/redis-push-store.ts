@@ -1,5 +1,5 @@
 // What push keeps, shared: Redis, where of several replicas one delivers to a subscription.
-import type { Redis } from 'ioredis';
+import type { RedisCommander } from 'ioredis';
 import {
   type DeadLetter,
   deadLetterSchema,
@@ -45,17 +45,17 @@ if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1],
 
 /** On `redis`, which stays the caller's: close() does not end the connection. */
 export function createRedisPushStore(options: {
-  readonly redis: Redis;
+  readonly redis: RedisCommander;
   readonly keyPrefix: string;
 }): PushStore {
   return new RedisPushStore(options.redis, options.keyPrefix);
 }
 
 class RedisPushStore implements PushStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisCommander;
   readonly #prefix: string;
 
-  constructor(redis: Redis, prefix: string) {
+  constructor(redis: RedisCommander, prefix: string) {
     this.#redis = redis;
     this.#prefix = prefix;
   }

@@ -1,5 +1,5 @@
 // The shared recipe store: Redis, for several replicas of the service.
-import type { Redis } from 'ioredis';
+import type { RedisCommander } from 'ioredis';
 import { canonicalJson } from '../canonical-json.js';
 import { ServiceError } from '../errors.js';
 import { type RecipeRevision, recipeRevision } from './recipe.js';
@@ -23,7 +23,7 @@ return 1`;
 
 /** A store on `redis`, which stays the caller's. For a cluster `keyPrefix` needs braces. */
 export function createRedisRecipes(options: {
-  readonly redis: Redis;
+  readonly redis: RedisCommander;
   readonly keyPrefix: string;
 }): RecipeStore {
   const { redis, keyPrefix } = options;

@@ -1,5 +1,5 @@
 // Consumers of the shared store: where each stands in the feed, whichever replica it talks to.
-import type { Redis } from 'ioredis';
+import type { RedisCommander } from 'ioredis';
 import {
   assertKeepable,
   type ConsumerState,
@@ -22,10 +22,10 @@ import type { Ack, AckOutcome } from './store.js';
 const MAX_ATTEMPTS = 50;
 
 export class RedisConsumers {
-  readonly #redis: Redis;
+  readonly #redis: RedisCommander;
   readonly #key: (name: string) => string;
 
-  constructor(redis: Redis, key: (name: string) => string) {
+  constructor(redis: RedisCommander, key: (name: string) => string) {
     this.#redis = redis;
     this.#key = key;
   }

@@ -1,14 +1,14 @@
 // Counters of the shared store's lines; PUT of redis-scripts.ts keeps them, here they are read and reset.
-import type { Redis } from 'ioredis';
+import type { RedisCommander } from 'ioredis';
 import { lineCounts, MAX_RESETS, NO_COUNTS } from './line-counts.js';
 import { RESET_LINE } from './redis-scripts.js';
 import type { Changeover, Line, LineCounts, Reset } from './store.js';
 
 export class RedisLines {
-  readonly #redis: Redis;
+  readonly #redis: RedisCommander;
   readonly #key: (name: string) => string;
 
-  constructor(redis: Redis, key: (name: string) => string) {
+  constructor(redis: RedisCommander, key: (name: string) => string) {
     this.#redis = redis;
     this.#key = key;
   }

@@ -116,3 +116,6 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   if field == 'thumbnail' or string.sub(field, 1, 4) == 'map:' then redis.call('HDEL', KEYS[1], field) end
 end
 return 1`;
+
+/** What the server says of its memory. KEYS: any of its own. */
+export const MEMORY = `return redis.call('INFO', 'memory')`;

@@ -1,6 +1,6 @@
 // The shared result store: Redis, for several replicas of the service.
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { RedisCommander } from 'ioredis';
 import { ServiceError } from '../errors.js';
 import type { Inspection, Review } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
@@ -11,7 +11,7 @@ import { FeedWaiters } from './feed-waiters.js';
 import { type Attempt, countsOf, MAX_LINES, noLine, plus } from './line-counts.js';
 import { RedisConsumers } from './redis-consumers.js';
 import { RedisLines } from './redis-lines.js';
-import { FORGET, LIST, PUT } from './redis-scripts.js';
+import { FORGET, LIST, MEMORY, PUT } from './redis-scripts.js';
 import { needsReview, noInspection, replacement, withReview } from './revise.js';
 import type {
   Ack,
@@ -47,19 +47,22 @@ interface Held {
 /** A line without a name: identifiers hold no control characters. */
 const NO_LINE = '\u0000';
 
+/** Of one server or of a cluster: rooms send commands, and open and close nothing. */
+export type RedisCommands = RedisCommander;
+
 /**
  * A store on `redis`, which stays the caller's: close() does not end the connection.
  * A save survives what the server survives: see its appendfsync.
  */
 export function createRedisStore(options: {
-  readonly redis: Redis;
+  readonly redis: RedisCommander;
   readonly keyPrefix: string;
 }): ResultStore {
   return new RedisStore(options.redis, options.keyPrefix);
 }
 
 class RedisStore implements ResultStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisCommander;
   readonly #prefix: string;
   readonly #consumers: RedisConsumers;
   readonly #lines: RedisLines;
@@ -68,7 +71,7 @@ class RedisStore implements ResultStore {
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(redis: Redis, prefix: string) {
+  constructor(redis: RedisCommander, prefix: string) {
     this.#redis = redis;
     this.#prefix = prefix;
     this.#lines = new RedisLines(redis, (name) => this.#key(name));
@@ -195,9 +198,12 @@ class RedisStore implements ResultStore {
 
   async usage(): Promise<Usage> {
     this.#assertOpen();
-    const asked = Promise.all([this.#redis.zcard(this.#key('feed')), this.#redis.info('memory')]);
+    const feed = this.#key('feed');
+    // As a script, so that of a cluster the node is asked that holds the feed.
+    const asked = Promise.all([this.#redis.zcard(feed), this.#redis.eval(MEMORY, 1, feed)]);
     const [records, memory] = await answered(asked);
-    return { records, bytes: Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0), freeBytes: undefined };
+    const bytes = Number(/^used_memory:(\d+)/m.exec(String(memory))?.[1] ?? 0);
+    return { records, bytes, freeBytes: undefined };
   }
 
   async leaseSweep(forMs: number): Promise<boolean> {

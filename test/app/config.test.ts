@@ -40,7 +40,7 @@ describe('loadConfig', () => {
   });
 
   it('takes an empty variable as not set', () => {
-    expect(loadConfig({ PORT: '', REDIS_URL: ' ' })).toMatchObject({ port: 8080, redisUrl: undefined });
+    expect(loadConfig({ PORT: '', REDIS_URL: ' ' })).toMatchObject({ port: 8080, redis: undefined });
   });
 
   it('cannot be changed afterwards', () => {
@@ -75,9 +75,61 @@ describe('loadConfig', () => {
     );
   });
 
-  it('does not repeat a URL, which may carry a password', () => {
-    expect(() => loadConfig({ REDIS_URL: 'http://:secret@host' })).toThrow(
-      /^REDIS_URL: must be a redis:\/\/ or rediss:\/\/ URL$/,
-    );
+  it('reads where Redis is', () => {
+    const at = (REDIS_URL: string) => loadConfig({ REDIS_URL }).redis;
+    expect(at('redis://one')).toMatchObject({
+      kind: 'single',
+      hosts: [{ host: 'one', port: 6379 }],
+      tls: false,
+    });
+    expect(at('rediss://me:a%40b%25@[::1]:7000/3')).toMatchObject({
+      hosts: [{ host: '::1', port: 7000 }],
+      ...{ tls: true, username: 'me', password: 'a@b%', database: 3 },
+    });
+    expect(at('rediss+sentinel://:p@one,two:2/parts/4')).toEqual({
+      kind: 'sentinel',
+      hosts: [
+        { host: 'one', port: 26_379 },
+        { host: 'two', port: 2 },
+      ],
+      ...{ tls: true, username: undefined, password: 'p', master: 'parts', database: 4 },
+    });
+    expect(at('redis+cluster://one:1,two')).toMatchObject({
+      kind: 'cluster',
+      hosts: [
+        { host: 'one', port: 1 },
+        { host: 'two', port: 6379 },
+      ],
+    });
+  });
+
+  it.each([
+    ['http://:secret@host', 'must be redis://host, rediss://host for TLS, redis+sentinel://'],
+    ['redis://:secret@one,two', 'names several hosts: that is redis+sentinel://'],
+    ['redis://:secret@one:99999', '"one:99999" must be a host, or a host and its port'],
+    ['redis://:secret@one:port', '"one:port" must be a host'],
+    ['redis://:secret@one/zero', 'must end in the number of a database, or in nothing'],
+    ['redis://:secret%@one', 'has a "%" that encodes nothing'],
+    ['redis+sentinel://:secret@one,two', 'must name the master the sentinels watch'],
+    ['redis+cluster://:secret@one/1', 'names a database, and a cluster has but one'],
+  ])('says what is wrong with %s, and repeats no password', (REDIS_URL, message) => {
+    let said = '';
+    try {
+      loadConfig({ REDIS_URL });
+    } catch (error) {
+      said = (error as Error).message;
+    }
+    expect(said).toContain(`REDIS_URL: ${message}`);
+    expect(said).not.toContain('secret');
+  });
+
+  it.each([
+    [{ REDIS_CA_FILE: 'ca.pem', REDIS_URL: 'redis://one' }, 'REDIS_CA_FILE: it says whom to trust over TLS'],
+    [
+      { REDIS_SENTINEL_PASSWORD: 'x', REDIS_URL: 'redis://one' },
+      'REDIS_SENTINEL_PASSWORD: there are sentinels',
+    ],
+  ])('names of %j the one that is without effect', (env, message) => {
+    expect(() => loadConfig(env)).toThrow(message);
   });
 });

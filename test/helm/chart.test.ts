@@ -47,7 +47,11 @@ describe.each(CASES)('with $name the chart', ({ values, kinds }) => {
   it('sets only variables that the service reads, to what it accepts', () => {
     const env = envOf(objects);
     expect(env.map(({ name }) => name).filter((name) => !variables.includes(name))).toEqual([]);
-    const secret = { REDIS_URL: 'redis://redis:6379', MQTT_URL: 'mqtts://broker:8883' };
+    const secret = {
+      REDIS_URL: 'rediss+sentinel://redis/parts',
+      REDIS_SENTINEL_PASSWORD: 'secret',
+      MQTT_URL: 'mqtts://broker:8883',
+    };
     const plain = env.map(({ name, value }) => [name, value ?? secret[name as keyof typeof secret]]);
     expect(() => loadConfig(Object.fromEntries(plain))).not.toThrow();
   });
@@ -113,6 +117,27 @@ describe('the pod', () => {
       valueFrom: { secretKeyRef: { name: 'mine', key: 'url' } },
     });
     expect(kindsOf(objects)).not.toContain('Secret');
+  });
+
+  it('gives the service the sentinels’ password and Redis’ authority, and lets it reach both', async () => {
+    const redis = { existingSecret: 'mine', sentinelPasswordKey: 'word', caKey: 'ca.crt' };
+    const objects = await renderer.render({
+      store: { type: 'redis', redis },
+      networkPolicy: { redisPorts: [6379, 26_379] },
+    });
+    expect(envOf(objects)).toContainEqual({
+      name: 'REDIS_SENTINEL_PASSWORD',
+      valueFrom: { secretKeyRef: { name: 'mine', key: 'word' } },
+    });
+    expect(envOf(objects)).toContainEqual({ name: 'REDIS_CA_FILE', value: '/etc/branchline-redis/ca.pem' });
+    const { volumes, containers } = podOf(objects).spec;
+    const secret = { secretName: 'mine', items: [{ key: 'ca.crt', path: 'ca.pem' }] };
+    expect(volumes).toContainEqual({ name: 'redis-ca', secret });
+    const mount = { name: 'redis-ca', mountPath: '/etc/branchline-redis', readOnly: true };
+    expect(containers[0].volumeMounts).toContainEqual(mount);
+    const policy = objects.find(({ kind }) => kind === 'NetworkPolicy');
+    const ports = [6379, 26_379].map((port) => ({ port, protocol: 'TCP' }));
+    expect(policy?.spec.egress).toContainEqual({ ports });
   });
 
   it('asks for keys where it is given them, from a folder that follows its Secret, and otherwise says that it does not', async () => {

@@ -39,6 +39,17 @@ export const CASES: readonly ChartCase[] = [
     values: { ...redis, autoscaling: { minReplicas: 1, keda: { enabled: true } } },
     kinds: kinds(SHARED, ['ScaledObject']),
   },
+  {
+    name: 'sentinels over TLS',
+    values: {
+      store: {
+        type: 'redis',
+        redis: { existingSecret: 'redis', sentinelPasswordKey: 'sentinel', caKey: 'ca.crt' },
+      },
+      networkPolicy: { redisPorts: [6379, 26_379] },
+    },
+    kinds: SHARED,
+  },
   { name: 'a GPU', values: { gpu: { enabled: true } }, kinds: STATEFUL },
   {
     name: 'two GPUs of the default class, and Redis',
@@ -121,6 +132,7 @@ export const WRONG: readonly { readonly values: object; readonly at: string }[] 
   { values: { workers: 0 }, at: '/workers' },
   { values: { store: { type: 'sqlite' } }, at: '/store/type' },
   { values: { store: { redis: { url: 'redis://:secret@host' } } }, at: '/store/redis' },
+  { values: { networkPolicy: { redisPorts: [] } }, at: '/networkPolicy/redisPorts' },
   { values: { store: { embedded: { size: 'plenty' } } }, at: '/store/embedded/size' },
   { values: { models: { download: { sha256: 'abc' } } }, at: '/models/download/sha256' },
   { values: { models: { download: { url: 'http://models.plant/a.tar.gz' } } }, at: '/models/download/url' },

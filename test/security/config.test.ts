@@ -74,11 +74,14 @@ describe('a variable of no meaning', () => {
 describe('--check-config', () => {
   it('prints what is in force without passwords, and starts nothing', async () => {
     const { code, stdout } = await run(['--check-config'], {
-      REDIS_URL: 'redis://user:hunter2@redis:6379',
+      REDIS_URL: 'redis+sentinel://user:hunter2@one:26379,two/parts',
+      REDIS_SENTINEL_PASSWORD: 'hunter2',
+      MQTT_URL: 'mqtt://user:hunter2@broker:1883',
       WORKERS: '3',
     });
     expect(code).toBe(0);
-    expect(stdout).toContain('REDIS_URL=redis://user:***@redis:6379\n');
+    expect(stdout).toContain('REDIS_URL=redis+sentinel://user:***@one:26379,two/parts\n');
+    expect(stdout).toContain('MQTT_URL=mqtt://user:***@broker:1883\n');
     expect(stdout).toContain('\nWORKERS=3\n');
     expect(stdout).toContain('# PORT=8080\n');
     expect(stdout).not.toContain('hunter2');

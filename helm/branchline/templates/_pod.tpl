@@ -103,6 +103,9 @@ spec:
         # The whole folder: a file mounted alone would not follow its Secret.
         - { name: keys, mountPath: /etc/branchline-keys, readOnly: true }
         {{- end }}
+        {{- if and (eq .Values.store.type "redis") .Values.store.redis.caKey }}
+        - { name: redis-ca, mountPath: /etc/branchline-redis, readOnly: true }
+        {{- end }}
         {{- if .Values.recipes }}
         - { name: recipes, mountPath: /etc/branchline, readOnly: true }
         {{- end }}
@@ -112,6 +115,12 @@ spec:
     {{- if eq .Values.store.type "redis" }}
     - name: store
       emptyDir: { sizeLimit: {{ .Values.store.redis.spoolSize }} }
+    {{- with .Values.store.redis.caKey }}
+    - name: redis-ca
+      secret:
+        secretName: {{ $.Values.store.redis.existingSecret }}
+        items: [{ key: {{ . }}, path: ca.pem }]
+    {{- end }}
     {{- end }}
     {{- if eq .Values.models.source "download" }}
     - name: models
@@ -192,6 +201,16 @@ securityContext:
     secretKeyRef:
       name: {{ .Values.store.redis.existingSecret }}
       key: {{ .Values.store.redis.key }}
+{{- with .Values.store.redis.sentinelPasswordKey }}
+- name: REDIS_SENTINEL_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ $.Values.store.redis.existingSecret }}
+      key: {{ . }}
+{{- end }}
+{{- if .Values.store.redis.caKey }}
+- { name: REDIS_CA_FILE, value: /etc/branchline-redis/ca.pem }
+{{- end }}
 - { name: SPOOL_PATH, value: /var/lib/branchline/spool }
 {{- end }}
 - { name: STORE_PATH, value: /var/lib/branchline/store }
