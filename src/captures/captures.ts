@@ -32,8 +32,6 @@ export interface CapturesOptions
 }
 
 const POLL_MS = 50;
-/** As Turn's: a claim outlives the deadline by what storing takes. */
-const LEASE_SLACK_MS = 5000;
 
 export class Captures {
   readonly #options: CapturesOptions;
@@ -58,7 +56,7 @@ export class Captures {
 
   /** While the client waits. Throws as the line does, and ServiceError CAPTURE_CONFLICT, CAPTURE_FAILED. */
   async inspect(capture: Capture): Promise<Answered> {
-    const { inspect, monotonicMs, onReplayed } = this.#options;
+    const { inspect, onReplayed } = this.#options;
     const { metadata, parts, signal } = capture;
     const { captureId } = metadata;
     if (captureId === undefined) return { inspection: await inspect(capture), replayed: false };
@@ -67,7 +65,6 @@ export class Captures {
       {
         captureId,
         contentHash: contentHash(await hashesOf(parts), metadata, model),
-        leaseMs: Math.max(0, capture.deadlineMs - monotonicMs()) + LEASE_SLACK_MS,
         signal,
       },
       (claim) => inspect({ ...capture, ...claim }),
@@ -118,7 +115,7 @@ export class Captures {
         if (replayed) onReplayed();
         return { inspection, replayed };
       }
-      const leased = entry.state === 'OPEN' ? await this.#turn.take(held, patienceMs) : undefined;
+      const leased = entry.state === 'OPEN' ? await this.#turn.take(held) : undefined;
       if (leased !== undefined) {
         const situation = { patienceMs, signal, clientIsTold: true };
         return { inspection: await this.#turn.run(leased, situation), replayed: false };

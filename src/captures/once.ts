@@ -2,17 +2,14 @@
 import type { Inspection } from '../inspection.js';
 import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake/intake-store.js';
 import type { ResultStore } from '../store/store.js';
+import { keepLease, type LeaseOptions, newLease } from './lease.js';
 import { inPieces, otherContent, setAside } from './refusals.js';
 import { isExpired } from './transitions.js';
 
-export interface OnceOptions {
+export interface OnceOptions extends LeaseOptions {
   readonly intake: IntakeStore;
   readonly results: Pick<ResultStore, 'get'>;
-  /** This process: nobody else's claims are its own. */
-  readonly owner: string;
   readonly windowMs: number;
-  /** Unix time. */
-  readonly nowMs: () => number;
   readonly newInspectionId: () => string;
   /** Resolves after `ms`; rejects with the signal's reason. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -24,8 +21,6 @@ export interface OnceOptions {
 export interface WholeCapture {
   readonly captureId: string;
   readonly contentHash: string;
-  /** How long a claim holds where its holder vanishes. */
-  readonly leaseMs: number;
   /** Of the client. */
   readonly signal: AbortSignal;
 }
@@ -109,17 +104,23 @@ export class Once {
     if (finding.is === 'answered') return { inspection: finding.inspection, replayed: true };
     if (finding.is === 'unknown') return this.#judgeUnclaimed(capture, run);
     const { inspectionId } = finding;
-    const claim = this.#claim(capture, finding);
+    const entry = this.#entryOf(capture, inspectionId);
+    const claim = this.#claim(entry, finding.version);
+    const { shared } = this.#options.intake;
     // Alone on this store, the claim is written beside the run; others must see it before.
-    if (this.#options.intake.shared && (await claim) === 'taken') return undefined;
+    if (shared && (await claim) === 'taken') return undefined;
+    const lease = shared ? keepLease(this.#options, entry) : undefined;
+    const version = async () => (await lease?.end()) ?? claim;
     try {
       const inspection = await run({ inspectionId, claimed: claim.then(() => {}) });
-      if (!inspection.stored) await this.#letGo(capture, inspection, claim);
+      if (!inspection.stored) await this.#letGo(capture, inspection, await version());
       return { inspection, replayed: false };
     } catch (error) {
       // A capture that was refused leaves no trace: sent again, it is judged.
-      await this.#withdraw(capture, claim);
+      await this.#withdraw(capture, await version());
       throw error;
+    } finally {
+      await lease?.end();
     }
   }
 
@@ -168,14 +169,10 @@ export class Once {
   }
 
   /** Never rejects. 'taken': another replica was first. */
-  async #claim(
-    capture: WholeCapture,
-    { version, inspectionId }: { version: string; inspectionId: string },
-  ): Promise<'taken' | string | undefined> {
-    const { intake } = this.#options;
-    const entry = this.#entryOf(capture, inspectionId);
+  async #claim(entry: IntakeEntry, version: string): Promise<'taken' | string | undefined> {
+    const { captureId } = entry;
     try {
-      const claimed = await intake.swap({ captureId: capture.captureId, version, entry });
+      const claimed = await this.#options.intake.swap({ captureId, version, entry });
       return claimed ?? 'taken';
     } catch (error) {
       this.#doWithout(error);
@@ -183,8 +180,8 @@ export class Once {
     }
   }
 
-  #entryOf({ captureId, contentHash, leaseMs }: WholeCapture, inspectionId: string): IntakeEntry {
-    const { nowMs, owner, windowMs } = this.#options;
+  #entryOf({ captureId, contentHash }: WholeCapture, inspectionId: string): IntakeEntry {
+    const { nowMs, windowMs } = this.#options;
     return {
       captureId,
       inspectionId,
@@ -199,7 +196,7 @@ export class Once {
       revision: 0,
       nextRevision: null,
       attempts: 0,
-      lease: { owner, untilMs: nowMs() + leaseMs },
+      lease: newLease(this.#options),
       failure: null,
       openUntilMs: null,
       // Nobody takes it up again: its client waits, or comes again.
@@ -210,13 +207,8 @@ export class Once {
   }
 
   /** The record could not be stored: twins at other replicas must not wait for it. */
-  async #letGo(
-    capture: WholeCapture,
-    inspection: Inspection,
-    claim: Promise<string | undefined>,
-  ): Promise<void> {
+  async #letGo(capture: WholeCapture, inspection: Inspection, version: string | undefined): Promise<void> {
     this.#remember(capture, inspection);
-    const version = await claim;
     if (version === undefined) return;
     const entry = { ...this.#entryOf(capture, inspection.inspectionId), lease: null };
     await this.#options.intake
@@ -224,8 +216,7 @@ export class Once {
       .catch((error: Error) => this.#doWithout(error));
   }
 
-  async #withdraw({ captureId }: WholeCapture, claim: Promise<string | undefined>): Promise<void> {
-    const version = await claim;
+  async #withdraw({ captureId }: WholeCapture, version: string | undefined): Promise<void> {
     if (version === undefined) return;
     await this.#options.intake
       .swap({ captureId, version, entry: undefined })

@@ -159,7 +159,7 @@ export class Runners {
   async #takeAndRun(held: Held, situation: Situation): Promise<void> {
     const { turn, onOutOfReach } = this.#options;
     try {
-      const leased = await turn.take(held, situation.patienceMs);
+      const leased = await turn.take(held);
       // A refusal stands in the capture's entry by then.
       if (leased !== undefined) await turn.run(leased, situation).catch(() => {});
     } catch (error) {

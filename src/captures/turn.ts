@@ -5,6 +5,7 @@ import type { Inspect } from '../inspect.js';
 import type { Inspection } from '../inspection.js';
 import type { Held, IntakeEntry, IntakeStore } from '../intake/intake-store.js';
 import type { ResultStore } from '../store/store.js';
+import { isUnderLease, keepLease, type LeaseOptions, newLease } from './lease.js';
 import { afterFailure, completed, taken } from './transitions.js';
 
 /** Memory for the bytes and pixels of one capture. */
@@ -13,7 +14,7 @@ export interface Room {
   release(): void;
 }
 
-export interface TurnOptions {
+export interface TurnOptions extends LeaseOptions {
   readonly intake: IntakeStore;
   readonly results: Pick<ResultStore, 'get'>;
   readonly inspect: Inspect;
@@ -21,10 +22,7 @@ export interface TurnOptions {
   readonly claimBytes: (bytes: number) => Room;
   /** How long the bytes of a judged capture are kept for a revision; 0: its recipe wants none. */
   readonly keepBytesMs: (entry: IntakeEntry) => number;
-  readonly owner: string;
   readonly windowMs: number;
-  /** Unix time. */
-  readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   /** Told of what was set aside. */
   readonly onSetAside: (entry: IntakeEntry) => void;
@@ -40,9 +38,6 @@ export interface Situation {
   readonly clientIsTold: boolean;
 }
 
-/** A lease outlives the deadline by what storing and a stuck worker's discovery take. */
-const LEASE_SLACK_MS = 5000;
-
 export class Turn {
   readonly #options: TurnOptions;
 
@@ -51,17 +46,25 @@ export class Turn {
   }
 
   /** Leases the capture as it was read; undefined where somebody else was first. */
-  async take({ version, entry }: Held, patienceMs: number): Promise<Held | undefined> {
-    const { intake, owner, nowMs, results } = this.#options;
+  async take({ version, entry }: Held): Promise<Held | undefined> {
+    const { intake, results } = this.#options;
     const recorded = entry.revision === 0 ? undefined : await results.get(entry.inspectionId);
-    const lease = { owner, untilMs: nowMs() + patienceMs + LEASE_SLACK_MS };
-    const next = taken(entry, lease, (recorded?.revision ?? entry.revision) + 1);
+    const next = taken(entry, newLease(this.#options), (recorded?.revision ?? entry.revision) + 1);
     const leased = await intake.swap({ captureId: entry.captureId, version, entry: next });
     return leased === undefined ? undefined : { version: leased, entry: next };
   }
 
   /** Of a capture that `take` leased. Throws what the line throws, once it is written down. */
   async run({ entry }: Held, situation: Situation): Promise<Inspection> {
+    const lease = keepLease(this.#options, entry);
+    try {
+      return await this.#runLeased(entry, situation);
+    } finally {
+      await lease.end();
+    }
+  }
+
+  async #runLeased(entry: IntakeEntry, situation: Situation): Promise<Inspection> {
     let inspection: Inspection;
     try {
       inspection = await this.#inspect(entry, situation);
@@ -131,13 +134,7 @@ export class Turn {
     const { intake, onSetAside } = this.#options;
     for (;;) {
       const held = await intake.get(leased.captureId);
-      const lease = held?.entry.lease;
-      if (
-        held === undefined ||
-        lease?.owner !== leased.lease?.owner ||
-        lease?.untilMs !== leased.lease?.untilMs
-      )
-        return;
+      if (held === undefined || !isUnderLease(held.entry, leased)) return;
       const entry = change(held.entry);
       const dropBytes = entry.heldBytes === 0;
       const written = await intake.swap({

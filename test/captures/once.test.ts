@@ -151,8 +151,8 @@ describe.each([
     await untilAsked(line, 1);
     await line.runs[0]?.claimed;
     const reborn = openLine(intake, { owner: 'reborn' }, line.results);
-    // The dead one's lease holds until its deadline and five seconds more.
-    reborn.clock.ms += 10_001;
+    // The dead one renews its lease no more, which holds for five seconds.
+    reborn.clock.ms += 5001;
     const { inspection } = await reborn.captures.inspect(aCapture('c-1', 'x'));
     expect(inspection.inspectionId).toBe(line.runs[0]?.inspectionId);
     died.fail(refusal);
