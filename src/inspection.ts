@@ -86,12 +86,16 @@ export const inspectionSchema = z.object({
   recipeRevision: z.object({ revision: z.int().min(1), hash: z.string() }).nullable(),
   capturedAt: z.string().nullable(),
   attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-  state: z.literal('COMPLETED'),
+  /** FAILED: set aside, because it ended what judged it twice, or could not be judged; verdict NOT_DECIDABLE. */
+  state: z.enum(['COMPLETED', 'FAILED']),
+  /** Why it was set aside; null where it was judged. */
+  failure: z.object({ code: z.string(), detail: z.string() }).nullable(),
   verdict,
   /** null where nothing could be judged (verdict NOT_DECIDABLE). */
   score: unit.nullable(),
   thresholds: z.object({ review: unit, reject: unit }).nullable(),
-  model: z.object({ name: z.string(), version: z.int(), sha256: z.string() }),
+  /** null where it was set aside. */
+  model: z.object({ name: z.string(), version: z.int(), sha256: z.string() }).nullable(),
   branch: z.string().nullable(),
   modalities: z.object({
     used: z.array(z.string()),

@@ -21,6 +21,7 @@ export function inspectionAt(i: number): Inspection {
     capturedAt: at,
     attributes: {},
     state: 'COMPLETED',
+    failure: null,
     verdict,
     score: verdict === 'OK' ? 0.31 : verdict === 'NG' ? 0.83 : 0.57,
     thresholds: { review: 0.5, reject: 0.7 },

@@ -1,4 +1,4 @@
-// Made = inspected = polled = acked: who differs, part by part. Pure.
+// Made = inspected + failed = polled = acked: who differs, part by part. Pure.
 import { textTable } from '../table.js';
 
 /** What a station knows of a part at the end of the shift. */
@@ -15,6 +15,8 @@ export interface Entry {
   readonly captureId: string;
   readonly inspectionId: string;
   readonly revision: number;
+  /** FAILED: set aside, with a record that says so. */
+  readonly state: 'COMPLETED' | 'FAILED';
 }
 
 export interface Books {
@@ -39,6 +41,7 @@ export interface StationRow {
   readonly station: string;
   readonly made: number;
   readonly inspected: number;
+  readonly failed: number;
   readonly polled: number;
   readonly acked: number;
 }
@@ -62,7 +65,14 @@ export function balance({ made, inspected, polled, acked, lag }: Books): Balance
   const rows = stations.map((station) => ({
     station,
     made: parts(made, station),
-    inspected: parts(inspected, station),
+    inspected: parts(
+      inspected.filter(({ state }) => state === 'COMPLETED'),
+      station,
+    ),
+    failed: parts(
+      inspected.filter(({ state }) => state === 'FAILED'),
+      station,
+    ),
     polled: parts(polled, station),
     acked: parts(acked, station),
   }));
@@ -144,17 +154,25 @@ export function balanceReport({ rows, differences }: Balance): string {
       station: 'all',
       made: sum.made + row.made,
       inspected: sum.inspected + row.inspected,
+      failed: sum.failed + row.failed,
       polled: sum.polled + row.polled,
       acked: sum.acked + row.acked,
     }),
-    { station: 'all', made: 0, inspected: 0, polled: 0, acked: 0 },
+    { station: 'all', made: 0, inspected: 0, failed: 0, polled: 0, acked: 0 },
   );
   const right = (title: string) => ({ title, align: 'right' as const });
   const table = textTable(
-    [{ title: 'station' }, right('made'), right('inspected'), right('polled'), right('acked')],
-    [...rows, total].map(({ station, made, inspected, polled, acked }) => [
+    [
+      { title: 'station' },
+      right('made'),
+      right('inspected'),
+      right('failed'),
+      right('polled'),
+      right('acked'),
+    ],
+    [...rows, total].map(({ station, made, inspected, failed, polled, acked }) => [
       station,
-      ...[made, inspected, polled, acked].map(String),
+      ...[made, inspected, failed, polled, acked].map(String),
     ]),
   );
   const shown = differences.slice(0, SHOWN).map((line) => `  ${line}`);

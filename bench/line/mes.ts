@@ -81,7 +81,12 @@ async function page(
   const { body } = await client.ask(`/v1/inspections?${query}`, () => ({}));
   const { items, nextCursor } = body as unknown as FeedPage;
   return {
-    items: items.map(({ captureId, inspectionId, revision }) => ({ captureId, inspectionId, revision })),
+    items: items.map(({ captureId, inspectionId, revision, state }) => ({
+      captureId,
+      inspectionId,
+      revision,
+      state,
+    })),
     nextCursor,
   };
 }

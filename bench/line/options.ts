@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { numberIn, UsageError, wholeNumberIn } from '../command-line.js';
 
 export const HELP = `Simulates a shift: stations with failing sensors send parts, an MES polls and acks, and at the end
-every part must be accounted for: made = inspected = polled = acked.
+every part must be accounted for: made = inspected + failed = polled = acked.
 
   npm run line                                        one minute on the embedded store
   npm run line -- --kill                              with the service killed (-9) and started again in the middle

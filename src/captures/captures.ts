@@ -20,7 +20,7 @@ export interface CapturesOptions
     Omit<AcceptOptions, 'assertRoom' | 'asItStands'>,
     Pick<RunnersOptions, 'runners' | 'after' | 'onSetAside' | 'onUsage'> {
   readonly intake: IntakeStore;
-  readonly results: Pick<ResultStore, 'get'>;
+  readonly results: Pick<ResultStore, 'get' | 'save'>;
   readonly inspect: Inspect;
   readonly claimBytes: (bytes: number) => Room;
   readonly monotonicMs: () => number;

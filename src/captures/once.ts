@@ -158,8 +158,8 @@ export class Once {
         throw otherContent(entry.captureId);
       return fresh(version);
     }
-    if (inspection !== undefined) return { is: 'answered', inspection };
     if (entry.state === 'FAILED') throw setAside(entry);
+    if (inspection !== undefined) return { is: 'answered', inspection };
     return leased || waits ? { is: 'busy' } : { is: 'free', version, inspectionId: entry.inspectionId };
   }
 

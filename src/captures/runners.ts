@@ -1,17 +1,16 @@
 // Judges in the background what was accepted: a few at a time, with patience, so that the line comes first.
 import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake/intake-store.js';
+import { recordedEnd, type SetAsideOptions } from './set-aside.js';
 import { afterLease, withoutBytes } from './transitions.js';
 import type { Situation, Turn } from './turn.js';
 
-export interface RunnersOptions {
+export interface RunnersOptions extends SetAsideOptions {
   readonly intake: IntakeStore;
   readonly turn: Pick<Turn, 'take' | 'run'>;
   /** Captures at once. */
   readonly runners: number;
   readonly owner: string;
   readonly windowMs: number;
-  /** Unix time. */
-  readonly nowMs: () => number;
   /** Calls back after `ms`; what it returns takes that back. */
   readonly after: (ms: number, callBack: () => void) => () => void;
   readonly onSetAside: (entry: IntakeEntry) => void;
@@ -107,7 +106,7 @@ export class Runners {
   }
 
   async #see(captureId: string, held: Held | undefined): Promise<void> {
-    const { intake, nowMs, windowMs, onSetAside } = this.#options;
+    const { intake, nowMs } = this.#options;
     if (held === undefined) {
       await intake.swap({ captureId, version: ABSENT, entry: undefined });
       return;
@@ -119,22 +118,23 @@ export class Runners {
       case 'ACCEPTED':
         this.#run(held);
         return;
-      case 'RUNNING': {
-        const next = afterLease(entry, { nowMs: nowMs(), windowMs });
-        const written = await intake.swap({
-          captureId,
-          version,
-          entry: next,
-          dropBytes: next.heldBytes === 0,
-        });
-        if (written !== undefined && next.state === 'FAILED') onSetAside(next);
+      case 'RUNNING':
+        await this.#takeOver(held);
         this.#lookAgain = true;
         return;
-      }
       case 'COMPLETED':
       case 'FAILED':
         await intake.swap({ captureId, version, entry: withoutBytes(entry), dropBytes: true });
     }
+  }
+
+  /** From whoever held its lease, and is gone. */
+  async #takeOver({ version, entry }: Held): Promise<void> {
+    const { intake, nowMs, windowMs, onSetAside } = this.#options;
+    const next = await recordedEnd(this.#options, entry, afterLease(entry, { nowMs: nowMs(), windowMs }));
+    const dropBytes = next.heldBytes === 0;
+    const written = await intake.swap({ captureId: entry.captureId, version, entry: next, dropBytes });
+    if (written !== undefined && next.state === 'FAILED') onSetAside(next);
   }
 
   #run(held: Held): void {
@@ -169,14 +169,12 @@ export class Runners {
 
   /** A store of our own has no other process: whoever held a lease there is dead. */
   async #resume(): Promise<void> {
-    const { intake, owner, nowMs, windowMs, onSetAside } = this.#options;
+    const { intake, owner } = this.#options;
     if (intake.shared) return;
     for (const captureId of await intake.due(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)) {
       const held = await intake.get(captureId);
       if (held?.entry.state !== 'RUNNING' || held.entry.lease?.owner === owner) continue;
-      const entry = afterLease(held.entry, { nowMs: nowMs(), windowMs });
-      await intake.swap({ captureId, version: held.version, entry, dropBytes: entry.heldBytes === 0 });
-      if (entry.state === 'FAILED') onSetAside(entry);
+      await this.#takeOver(held);
     }
   }
 }

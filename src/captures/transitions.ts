@@ -122,14 +122,15 @@ export function withoutBytes(entry: IntakeEntry): IntakeEntry {
   };
 }
 
-/** Set aside. A record that is stored already stays: then only its revision has failed. */
+/** Set aside, with a record that says so. One that is stored already stays: then only its revision has failed. */
 export function failed(
   entry: IntakeEntry,
   failure: { readonly code: string; readonly detail: string },
   { nowMs, windowMs }: { nowMs: number; windowMs: number },
 ): IntakeEntry {
   const state = entry.revision > 0 ? 'COMPLETED' : 'FAILED';
-  const settled = { lease: null, nextRevision: null, attempts: 0, expiresAtMs: nowMs + windowMs };
+  const revision = Math.max(1, entry.revision);
+  const settled = { revision, lease: null, nextRevision: null, attempts: 0, expiresAtMs: nowMs + windowMs };
   return withoutBytes({ ...entry, ...settled, state, failure });
 }
 

@@ -6,6 +6,7 @@ import type { Inspection } from '../inspection.js';
 import type { Held, IntakeEntry, IntakeStore } from '../intake/intake-store.js';
 import type { ResultStore } from '../store/store.js';
 import { isUnderLease, keepLease, type LeaseOptions, newLease } from './lease.js';
+import { recordedEnd } from './set-aside.js';
 import { afterFailure, completed, taken } from './transitions.js';
 
 /** Memory for the bytes and pixels of one capture. */
@@ -16,7 +17,7 @@ export interface Room {
 
 export interface TurnOptions extends LeaseOptions {
   readonly intake: IntakeStore;
-  readonly results: Pick<ResultStore, 'get'>;
+  readonly results: Pick<ResultStore, 'get' | 'save'>;
   readonly inspect: Inspect;
   /** Throws ServiceError OVERLOADED. */
   readonly claimBytes: (bytes: number) => Room;
@@ -135,7 +136,7 @@ export class Turn {
     for (;;) {
       const held = await intake.get(leased.captureId);
       if (held === undefined || !isUnderLease(held.entry, leased)) return;
-      const entry = change(held.entry);
+      const entry = await recordedEnd(this.#options, held.entry, change(held.entry));
       const dropBytes = entry.heldBytes === 0;
       const written = await intake.swap({
         captureId: entry.captureId,

@@ -106,7 +106,7 @@ function specOf(
   modality: string | undefined,
   models: Pick<ModelRegistry, 'find'>,
 ): ModalitySpec | undefined {
-  const bundle = models.find(`${model.name}@${model.version}`);
+  const bundle = model === null ? undefined : models.find(`${model.name}@${model.version}`);
   return bundle?.manifest.modalities.find(({ name }) => name === modality);
 }
 

@@ -18,6 +18,7 @@ const ratio = z.number().nullable();
 
 const counters = {
   inspected: z.int(),
+  failed: z.int(),
   verdicts: z.object({ OK: z.int(), REVIEW: z.int(), NG: z.int(), NOT_DECIDABLE: z.int() }),
   reviews: z.object({
     falseCalls: z.int(),
@@ -98,9 +99,11 @@ export function lineRoutes(instance: FastifyInstance, { store, bodyStallMs }: Li
 }
 
 function shown(counts: LineCounts) {
-  const { inspected, OK, REVIEW, NG, NOT_DECIDABLE, parts, firstPassOk, repeats, ...reviews } = counts;
+  const { inspected, failed, OK, REVIEW, NG, NOT_DECIDABLE, parts, firstPassOk, repeats, ...reviews } =
+    counts;
   return {
     inspected,
+    failed,
     verdicts: { OK, REVIEW, NG, NOT_DECIDABLE },
     reviews,
     parts: { inspected: parts, firstPassOk, repeats },

@@ -27,16 +27,10 @@ export function record(findings: Findings): Inspection {
     inspectionId,
     revision: findings.revision,
     previous: findings.previous,
-    captureId: metadata.captureId ?? inspectionId,
-    lineId: metadata.lineId ?? null,
-    stationId: metadata.stationId ?? null,
-    partId: metadata.partId ?? null,
-    productId: metadata.productId ?? null,
-    recipe: metadata.recipe ?? null,
+    ...describedBy(metadata, inspectionId),
     recipeRevision: assignment.recipe,
-    capturedAt: metadata.capturedAt ?? null,
-    attributes: metadata.attributes ?? {},
     state: 'COMPLETED',
+    failure: null,
     model: { name: manifest.name, version: manifest.version, sha256 },
     modalities: modalitiesOf(decoded, judged?.branch),
     ...(judged === undefined ? UNDECIDED : outcome(inspectionId, judged)),
@@ -49,6 +43,50 @@ export function record(findings: Findings): Inspection {
     completedAt: findings.completedAt.toISOString(),
     reviews: [],
     stored: true,
+  };
+}
+
+export interface GivenUp {
+  readonly inspectionId: string;
+  readonly metadata: CaptureMetadata;
+  readonly failure: NonNullable<Inspection['failure']>;
+  readonly receivedAt: Date;
+  readonly completedAt: Date;
+}
+
+/** Of a capture that was set aside: whoever counts parts must see it. */
+export function recordOfFailure(given: GivenUp): Inspection {
+  const { inspectionId, metadata, failure, receivedAt, completedAt } = given;
+  return {
+    inspectionId,
+    revision: 1,
+    previous: null,
+    ...describedBy(metadata, inspectionId),
+    recipeRevision: null,
+    state: 'FAILED',
+    failure,
+    model: null,
+    modalities: { used: [], missing: [], dropped: [], unused: [] },
+    ...UNDECIDED,
+    validated: { branchAuroc: null, fullAuroc: null },
+    timings: { decodeMs: 0, queueMs: 0, runMs: 0, totalMs: 0 },
+    receivedAt: receivedAt.toISOString(),
+    completedAt: completedAt.toISOString(),
+    reviews: [],
+    stored: true,
+  };
+}
+
+function describedBy(metadata: CaptureMetadata, inspectionId: string) {
+  return {
+    captureId: metadata.captureId ?? inspectionId,
+    lineId: metadata.lineId ?? null,
+    stationId: metadata.stationId ?? null,
+    partId: metadata.partId ?? null,
+    productId: metadata.productId ?? null,
+    recipe: metadata.recipe ?? null,
+    capturedAt: metadata.capturedAt ?? null,
+    attributes: metadata.attributes ?? {},
   };
 }
 

@@ -104,7 +104,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
     const { lineId, model, verdict, branch, modalities, score, timings } = inspection;
     const line = lineLabels.of(lineId ?? NO_LINE);
     m.branchline_inspections_total.inc({
-      model: `${model.name}@${model.version}`,
+      model: model === null ? '' : `${model.name}@${model.version}`,
       verdict,
       branch: branch ?? '',
     });

@@ -41,9 +41,9 @@ export function createTritonMetrics(registry: Registry): TritonMetrics {
       const at = model.lastIndexOf('@');
       nv.nv_inference_exec_count.inc({ model: model.slice(0, at), version: model.slice(at + 1) });
     },
-    inspected({ model: { name, version }, branch, timings }) {
-      if (branch === null) return;
-      const labels = { model: name, version: String(version) };
+    inspected({ model, branch, timings }) {
+      if (model === null || branch === null) return;
+      const labels = { model: model.name, version: String(model.version) };
       nv.nv_inference_request_success.inc(labels);
       nv.nv_inference_count.inc(labels);
       nv.nv_inference_request_duration_us.inc(labels, timings.totalMs * MICROSECONDS_PER_MS);

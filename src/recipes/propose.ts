@@ -91,7 +91,7 @@ async function goodParts(
 ) {
   const fromMs = from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from);
   const counts = ({ recipe, model, completedAt }: Inspection) =>
-    recipe === recipeId && model.sha256 === modelSha256 && Date.parse(completedAt) >= fromMs;
+    recipe === recipeId && model?.sha256 === modelSha256 && Date.parse(completedAt) >= fromMs;
   const good: GoodPart[] = [];
   let cursor = after;
   let scanned = 0;

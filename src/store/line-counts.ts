@@ -13,6 +13,7 @@ export const MAX_RESETS = 100;
 export type Attempt = 'NONE' | 'FIRST' | 'REPEAT';
 
 const NAMES = [
+  'failed',
   'inspected',
   'OK',
   'REVIEW',
@@ -34,11 +35,10 @@ export const lineCounts = z.record(z.enum(NAMES), z.int());
 
 /** What `inspection` counts for as it stands now. */
 export function countsOf(inspection: Inspection, attempt: Attempt): LineCounts {
-  const { verdict, reviews } = inspection;
+  const { state, verdict, reviews } = inspection;
   return {
     ...NO_COUNTS,
-    inspected: 1,
-    [verdict]: 1,
+    ...(state === 'FAILED' ? { failed: 1 } : { inspected: 1, [verdict]: 1 }),
     ...judgedBy(inspection),
     reworked: reviews.some(({ decision }) => decision === 'REWORKED') ? 1 : 0,
     parts: attempt === 'FIRST' ? 1 : 0,

@@ -54,6 +54,8 @@ export interface ConsumerStanding {
 
 /** Since the line's last change-over. */
 export interface LineCounts {
+  /** Set aside: not inspected, and of no verdict. With `inspected`: all parts that came. */
+  readonly failed: number;
   readonly inspected: number;
   readonly OK: number;
   readonly REVIEW: number;

@@ -21,15 +21,17 @@ afterEach(async () => {
 
 const submission = (captureId: string | undefined, content = 'x') => ({
   parts: new Map([['rgb', bytes(content)]]),
-  metadata: captureId === undefined ? {} : { captureId },
+  metadata: captureId === undefined ? {} : { captureId, lineId: 'L' },
   model: undefined,
 });
 const accept = (captureId?: string, content?: string) => line.captures.accept(submission(captureId, content));
 const state = async (captureId: string) =>
   (await line.captures.find(captureId, 0, new AbortController().signal)).state;
-const dies = (code: 'WORKER_LOST' | 'WORKER_STUCK' | 'INTERNAL') => async () => {
+const dies = (code: 'WORKER_LOST' | 'WORKER_STUCK' | 'INTERNAL' | 'PART_CORRUPT') => async () => {
   throw new ServiceError(code, { detail: `${code} happened.` });
 };
+const recordsOf = (captureId: string) =>
+  [...line.results.values()].filter((record) => record.captureId === captureId);
 const settled = async () => {
   for (let i = 0; i < 20; i++) await line.captures.runners.turn();
 };
@@ -125,7 +127,6 @@ describe('a capture that was accepted', () => {
     expect(await line.captures.find('c-1', 0, new AbortController().signal)).toMatchObject({
       state: 'FAILED',
       failure: { code: 'PART_CORRUPT', detail: 'Part "rgb" cannot be used.' },
-      inspection: null,
     });
     expect(line.setAside.map(({ captureId }) => captureId)).toEqual(['c-1']);
     expect(await intake.usage()).toEqual({ captures: 0, bytes: 0 });
@@ -142,11 +143,27 @@ describe('a capture that was accepted', () => {
       line.script.push(dies(code));
       await settled();
       expect(await state('c-1')).toBe('FAILED');
+      expect(recordsOf('c-1')).toMatchObject([{ state: 'FAILED', failure: { code }, lineId: 'L' }]);
       line.clock.ms += 60_000;
       await settled();
       expect(line.runs).toHaveLength(2);
     },
   );
+
+  it('is not given up before its record is stored', async () => {
+    await accept('c-1');
+    line.saves.push(async () => {
+      throw new ServiceError('STORE_UNAVAILABLE', { detail: 'down' });
+    });
+    line.script.push(dies('PART_CORRUPT'));
+    await settled();
+    expect([await state('c-1'), recordsOf('c-1')]).toEqual(['RUNNING', []]);
+    line.clock.ms += 5001;
+    line.script.push(dies('PART_CORRUPT'));
+    await settled();
+    expect(await state('c-1')).toBe('FAILED');
+    expect(recordsOf('c-1')).toMatchObject([{ state: 'FAILED', failure: { code: 'PART_CORRUPT' } }]);
+  });
 
   it('that killed its worker runs alone the next time, and the others get their turn', async () => {
     await accept('killer');
@@ -189,6 +206,22 @@ describe('a process that dies in the middle of a run', () => {
     expect(line.setAside.map(({ failure }) => failure?.detail)).toEqual([
       'The process ended 2 times while it was judged.',
     ]);
+    expect(recordsOf('c-1')).toMatchObject([{ state: 'FAILED', verdict: 'NOT_DECIDABLE', lineId: 'L' }]);
+  });
+
+  it('twice, but after its record was stored, is no reason to give the capture up', async () => {
+    const first = await aLifeThatDies('first');
+    await first.captures.accept(submission('c-1'));
+    await untilRunning(first);
+    const second = await aLifeThatDies('second');
+    await second.captures.runners.start();
+    await untilRunning(second);
+    const [run] = second.runs;
+    if (run !== undefined) recorded(run, line.results);
+    await line.captures.runners.start();
+    expect(await state('c-1')).toBe('COMPLETED');
+    expect(recordsOf('c-1')).toMatchObject([{ state: 'COMPLETED' }]);
+    expect(line.setAside).toEqual([]);
   });
 });
 

@@ -22,6 +22,8 @@ export interface Line {
   readonly failures: Error[];
   /** What the next runs do instead; empty: they are answered and stored. */
   readonly script: ((capture: Capture) => Promise<Inspection>)[];
+  /** What comes before the next records of failures. */
+  readonly saves: (() => Promise<void>)[];
   close(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export function openLine(
   const setAside: IntakeEntry[] = [];
   const failures: Error[] = [];
   const script: Line['script'] = [];
+  const saves: Line['saves'] = [];
   const inspect: Inspect = async (capture) => {
     runs.push(capture);
     await capture.claimed;
@@ -66,7 +69,13 @@ export function openLine(
   };
   const captures = new Captures({
     intake,
-    results: { get: async (id) => stored.get(id) },
+    results: {
+      get: async (id) => stored.get(id),
+      save: async (inspection) => {
+        await saves.shift()?.();
+        stored.set(inspection.inspectionId, inspection);
+      },
+    },
     inspect,
     assertAcceptable: () => {},
     assertKnown: () => {},
@@ -108,6 +117,7 @@ export function openLine(
     setAside,
     failures,
     script,
+    saves,
     close: () => captures.runners.stop(new ServiceError('SHUTTING_DOWN', { detail: 'The test ends.' })),
   };
 }

@@ -105,7 +105,12 @@ describe('POST /v1/inspections', () => {
     const broken = { rgb: Buffer.from('no picture') };
     await post(broken, { captureId: 'broken' }, { prefer: 'respond-async' });
     const { body } = await send('GET', 'broken?wait=20');
-    expect(body).toMatchObject({ state: 'FAILED', failure: { code: 'PART_UNSUPPORTED' }, inspection: null });
+    const failure = { code: 'PART_UNSUPPORTED' };
+    expect(body).toMatchObject({ state: 'FAILED', failure, revision: 1 });
+    const record = await readJson<Inspection>(await fetch(`${service.url}${body.inspection?.href}`));
+    expect(record.body).toMatchObject({
+      ...{ captureId: 'broken', state: 'FAILED', failure, verdict: 'NOT_DECIDABLE', model: null },
+    });
     const again = await readJson<Problem>(await post(broken, { captureId: 'broken' }));
     expect(again).toMatchObject({ status: 422, body: { code: 'CAPTURE_FAILED' } });
   });

@@ -184,7 +184,7 @@ describe('POST /v1/inspections', () => {
   });
 
   it('takes a model by name, and refuses one it does not have', async () => {
-    expect((await inspect(service.url, only('rgb'), {}, '?model=tiny@1')).model.version).toBe(1);
+    expect((await inspect(service.url, only('rgb'), {}, '?model=tiny@1')).model?.version).toBe(1);
     const unknown = await refuse(
       service.url,
       '{"modalities":{}}',

@@ -20,6 +20,7 @@ afterAll(() => server.close());
 
 const LINE_1 = {
   inspected: 2,
+  failed: 0,
   verdicts: { OK: 1, REVIEW: 0, NG: 1, NOT_DECIDABLE: 0 },
   reviews: { falseCalls: 1, confirmedCalls: 0, misses: 0, confirmedGood: 0, reworked: 0 },
   parts: { inspected: 2, firstPassOk: 1, repeats: 0 },

@@ -30,6 +30,22 @@ export function describeLines(at: StoreAtHand): void {
       expect(await at.store.line('line-3')).toBeUndefined();
     });
 
+    it('count what was set aside by itself, and its part as one that was not OK', async () => {
+      const failure = { code: 'WORKER_LOST', detail: 'It ended its worker twice.' };
+      const given = { state: 'FAILED', failure, verdict: 'NOT_DECIDABLE', model: null, partId: 'p' } as const;
+      const failed = await judged(given);
+      await judged({ verdict: 'OK', partId: 'p' });
+      const all = { failed: 1, inspected: 1, OK: 1, parts: 1, repeats: 1 };
+      expect(await counts()).toEqual(all);
+      await reviewed(failed, 'REWORKED');
+      expect(await counts()).toEqual({ ...all, reworked: 1 });
+      expect(await at.store.get(failed.inspectionId)).toMatchObject({
+        state: 'FAILED',
+        failure,
+        model: null,
+      });
+    });
+
     it('count a save that is repeated once, and many that race exactly', async () => {
       const inspection = anInspection({ partId: 'p' });
       await Promise.all(Array.from({ length: 20 }, () => at.store.save(inspection, NOTHING)));

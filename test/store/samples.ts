@@ -19,6 +19,7 @@ export function anInspection(changes: Partial<Inspection> = {}): Inspection {
     capturedAt: null,
     attributes: { shift: 'night', cavity: 3 },
     state: 'COMPLETED',
+    failure: null,
     verdict: 'NG',
     score: 0.83,
     thresholds: { review: 0.5, reject: 0.7 },

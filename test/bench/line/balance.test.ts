@@ -8,6 +8,7 @@ const entry = (captureId: string, changes: Partial<Entry> = {}): Entry => ({
   captureId,
   inspectionId: `i-${captureId}`,
   revision: 1,
+  state: 'COMPLETED',
   ...changes,
 });
 const made = (captureId: string, changes = {}) => ({
@@ -27,8 +28,18 @@ describe('balance', () => {
   it('holds where every part was made, inspected, polled and acked once', () => {
     const held = balance(books());
     expect(held.differences).toEqual([]);
-    expect(held.rows).toEqual([{ station: 'station-1', made: 2, inspected: 2, polled: 2, acked: 2 }]);
+    expect(held.rows).toEqual([
+      { station: 'station-1', made: 2, inspected: 2, failed: 0, polled: 2, acked: 2 },
+    ]);
     expect(balanceReport(held)).toContain('The books balance');
+  });
+
+  it('counts a part that was set aside as made and polled, and apart from those inspected', () => {
+    const all = [entry('a'), entry('b', { state: 'FAILED' })];
+    const held = balance(books({ inspected: all, polled: all, acked: all }));
+    expect(held.differences).toEqual([]);
+    const row = { station: 'station-1', made: 2, inspected: 1, failed: 1, polled: 2, acked: 2 };
+    expect(held.rows).toEqual([row]);
   });
 
   it('takes a revision for the same part', () => {

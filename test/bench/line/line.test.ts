@@ -48,7 +48,7 @@ describe('npm run line', () => {
       const shift = ['--stations', '3', '--takt', '200', '--seconds', '20', '--duplicate', '0.2'];
       const { code, output } = await run('--bundle', bundle, ...shift, '--store', store, '--kill', ...more);
       expect(output).toContain('The service was killed (-9)');
-      expect(output).toMatch(/^all +300 +300 +300 +300$/m);
+      expect(output).toMatch(/^all +300 +300 +0 +300 +300$/m);
       expect(output).toContain('The books balance: nothing lost, nothing twice.');
       expect(code).toBe(0);
       expect((await readdir(folder)).filter((name) => name.startsWith('branchline-'))).toEqual([]);
