@@ -11,7 +11,7 @@ const ROUND_MS = 60_000;
 export function openRetention(
   config: Config,
   store: ResultStore,
-  metrics: Pick<Metrics, 'removed' | 'storeUsage'>,
+  metrics: Pick<Metrics, 'removed' | 'heldBack' | 'storeUsage'>,
   log: Log,
 ): { close(): Promise<void> } {
   const policy = policyOf(config);
@@ -20,6 +20,7 @@ export function openRetention(
     policy,
     nowMs: Date.now,
     onRemoved: metrics.removed,
+    onHeldBack: (ageMs) => metrics.heldBack(ageMs / 1000),
     onUsage: (usage) => metrics.storeUsage(usage.records, usage.bytes, fillOf(usage, policy)),
   });
   const closing = new AbortController();
@@ -47,10 +48,11 @@ function fillOf({ records, bytes, freeBytes }: Usage, policy: RetentionPolicy): 
 }
 
 function policyOf({ retain }: Config): RetentionPolicy {
-  const { okImagesDays, flaggedImagesDays, okDays, flaggedDays, ...limits } = retain;
+  const { okImagesDays, flaggedImagesDays, okDays, flaggedDays, unackedDays, ...limits } = retain;
   return {
     imagesMs: { ok: okImagesDays * DAY_MS, flagged: flaggedImagesDays * DAY_MS },
     recordsMs: { ok: okDays * DAY_MS, flagged: flaggedDays * DAY_MS },
+    unackedMs: unackedDays * DAY_MS,
     ...limits,
   };
 }

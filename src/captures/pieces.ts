@@ -5,7 +5,7 @@ import type { CaptureMetadata } from '../inspection.js';
 import { ABSENT, type Held, type IntakeEntry, type IntakeStore } from '../intake/intake-store.js';
 import type { Late, Recipe } from '../recipes/recipe.js';
 import { sha256Of } from './content-hash.js';
-import { otherContent, otherMetadata, otherPiece } from './refusals.js';
+import { cameWhole, otherMetadata, otherPiece } from './refusals.js';
 import { accepted, bytesOf, isExpired, opened } from './transitions.js';
 
 export interface PiecesOptions {
@@ -104,10 +104,10 @@ export class Pieces {
 
   #withPiece(entry: IntakeEntry, name: string, sha256: string, bytes: Uint8Array): Step | undefined {
     const { captureId, pieces, state, inPieces } = entry;
+    if (!inPieces) throw cameWhole(captureId);
     const known = pieces.find((piece) => piece.name === name);
     if (known?.sha256 === sha256) return undefined;
     if (known !== undefined) throw otherPiece(captureId, name);
-    if (!inPieces && state !== 'COMPLETED') throw otherContent(captureId);
     const held = this.#isKept(entry);
     const piece = {
       name,
@@ -133,7 +133,7 @@ export class Pieces {
 
   #withMetadata(entry: IntakeEntry, metadata: CaptureMetadata): Step | undefined {
     const { captureId, state, inPieces, receivedAtMs } = entry;
-    if (!inPieces) throw otherContent(captureId);
+    if (!inPieces) throw cameWhole(captureId);
     if (entry.metadata !== null) {
       if (canonicalJson(entry.metadata) === canonicalJson(metadata)) return undefined;
       throw otherMetadata(captureId);

@@ -16,6 +16,14 @@ export function inPieces(captureId: string): ServiceError {
   );
 }
 
+/** Whoever sends a capture whole says that this is all of it; its files are not kept for more to come. */
+export function cameWhole(captureId: string): ServiceError {
+  return conflict(
+    `Capture "${captureId}" came whole, so nothing can be added to it; where sensors send apart, ` +
+      'send all of them with PUT /v1/captures/…/modalities/….',
+  );
+}
+
 export function otherPiece(captureId: string, name: string): ServiceError {
   return conflict(
     `Capture "${captureId}" has another "${name}" already; give the new part a captureId of its own.`,

@@ -119,6 +119,9 @@ export const CATALOGUE = {
     'Inspections whose images were removed, or that were removed whole, by what asked for it.',
     ['what', 'reason'],
   ),
+  branchline_retention_unacked_age_seconds: gauge(
+    'Age of the oldest inspection that is kept only because a consumer has not acked it (limit: RETAIN_UNACKED_DAYS).',
+  ),
   branchline_spool_records: gauge('Inspections that wait on this disk for a store that is away.'),
   branchline_spool_bytes: gauge('Bytes of the inspections in the spool (limit: SPOOL_LIMIT_BYTES).'),
   branchline_spool_dropped_total: counter(

@@ -36,7 +36,8 @@ export interface Metrics {
   storeFailed(): void;
   /** `fill`: 0 to 1, how near the nearest limit is. */
   storeUsage(records: number, bytes: number, fill: number): void;
-  removed(what: 'images' | 'records', reason: 'age' | 'count' | 'bytes', count: number): void;
+  removed(what: 'images' | 'records', reason: 'age' | 'count' | 'bytes' | 'unacked', count: number): void;
+  heldBack(ageSeconds: number): void;
   spooled(records: number, bytes: number): void;
   spoolDropped(): void;
   storeCalled(operation: string, seconds: number): void;
@@ -136,6 +137,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
       m.branchline_store_bytes.set(bytes);
       m.branchline_store_fill_ratio.set(fill);
     },
+    heldBack: (ageSeconds) => m.branchline_retention_unacked_age_seconds.set(ageSeconds),
     removed: (what, reason, count) => m.branchline_retention_removed_total.inc({ what, reason }, count),
     spooled(records, bytes) {
       m.branchline_spool_records.set(records);

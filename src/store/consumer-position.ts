@@ -33,6 +33,11 @@ export function encodeConsumer(state: ConsumerState): string {
   return JSON.stringify(state);
 }
 
+/** The position of the one furthest behind; undefined where there is none. */
+export function slowest(consumers: readonly ConsumerState[]): number | undefined {
+  return consumers.length === 0 ? undefined : Math.min(...consumers.map(({ position }) => position));
+}
+
 export function hasAcked({ position, ahead }: ConsumerState, sequence: number): boolean {
   return sequence <= position || ahead.includes(sequence);
 }

@@ -37,6 +37,11 @@ export function decodeCursor(feed: Feed, cursor: string | undefined, part = 'aft
   return sequence;
 }
 
+/** The last sequence a page may look at. Throws as decodeCursor. */
+export function lastOf(feed: Feed, upTo: string | undefined): number {
+  return upTo === undefined ? feed.tail : decodeCursor(feed, upTo, 'upTo');
+}
+
 function badCursor(detail: string, part: string): ServiceError {
   return new ServiceError('BAD_CURSOR', { detail, part });
 }

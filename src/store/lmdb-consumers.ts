@@ -11,6 +11,7 @@ import {
   NEW_CONSUMER,
   type Standing,
   settle,
+  slowest,
   tooManyConsumers,
   withAcks,
 } from './consumer-position.js';
@@ -34,6 +35,10 @@ export function standing(rooms: LmdbRooms, name: string, tail: number): Standing
 
 export function consumerNames({ consumers }: LmdbRooms): string[] {
   return [...consumers.getKeys()];
+}
+
+export function ackedByAll({ consumers }: LmdbRooms): number | undefined {
+  return slowest([...consumers.getRange()].map(({ value }) => decodeConsumer(value)));
 }
 
 /** Throws ServiceError ACK_REFUSED before it writes. */

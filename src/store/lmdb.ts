@@ -5,11 +5,11 @@ import { GroupCommit } from '../group-commit.js';
 import type { Inspection, Review } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
 import { describeStanding } from './consumer-position.js';
-import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
+import { decodeCursor, encodeCursor, type Feed, lastOf } from './cursor.js';
 import { entriesToRead, type FeedEntry, pickPage } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
 import { noLine } from './line-counts.js';
-import { ackIds, ackUpTo, consumerNames, standing } from './lmdb-consumers.js';
+import { ackedByAll, ackIds, ackUpTo, consumerNames, standing } from './lmdb-consumers.js';
 import { allLines, count, lineOf, resetLine, resetsOf } from './lmdb-lines.js';
 import { removeImages, removeRecord, usageOf } from './lmdb-removal.js';
 import { identity, type LmdbRooms, notOpened, openLockedFolder, openRooms } from './lmdb-rooms.js';
@@ -124,7 +124,8 @@ class LmdbStore implements ResultStore {
     this.#assertOpen();
     const feed = this.#feed();
     const after = decodeCursor(feed, query.after);
-    const page = pickPage(this.#entries(after, feed.tail, entriesToRead(query)), after, query);
+    const end = lastOf(feed, query.upTo);
+    const page = pickPage(this.#entries(after, end, entriesToRead(query)), after, query);
     const items = page.inspectionIds.map((id) => this.#listed(id));
     return { items, nextCursor: encodeCursor(feed, page.lastSequence) };
   }
@@ -159,6 +160,12 @@ class LmdbStore implements ResultStore {
   async consumers(): Promise<readonly ConsumerStanding[]> {
     const found = await Promise.all(consumerNames(this.#rooms).map((name) => this.consumer(name)));
     return found.filter((one) => one !== undefined);
+  }
+
+  async ackedTo(): Promise<string | undefined> {
+    this.#assertOpen();
+    const position = ackedByAll(this.#rooms);
+    return position === undefined ? undefined : encodeCursor(this.#feed(), position);
   }
 
   async forgetConsumer(name: string): Promise<boolean> {

@@ -12,6 +12,7 @@ import {
   NEW_CONSUMER,
   type Standing,
   settle,
+  slowest,
   tooManyConsumers,
   withAcks,
 } from './consumer-position.js';
@@ -40,6 +41,10 @@ export class RedisConsumers {
 
   async names(): Promise<string[]> {
     return (await this.#redis.hkeys(this.#key('consumers'))).sort();
+  }
+
+  async ackedByAll(): Promise<number | undefined> {
+    return slowest((await this.#redis.hvals(this.#key('consumers'))).map(decodeConsumer));
   }
 
   async forget(name: string): Promise<boolean> {

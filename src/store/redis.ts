@@ -5,7 +5,7 @@ import { ServiceError } from '../errors.js';
 import type { Inspection, Review } from '../inspection.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
 import { describeStanding } from './consumer-position.js';
-import { decodeCursor, encodeCursor, type Feed } from './cursor.js';
+import { decodeCursor, encodeCursor, type Feed, lastOf } from './cursor.js';
 import { entriesToRead } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
 import { type Attempt, countsOf, MAX_LINES, noLine, plus } from './line-counts.js';
@@ -150,6 +150,12 @@ class RedisStore implements ResultStore {
     return found.filter((one) => one !== undefined);
   }
 
+  async ackedTo(): Promise<string | undefined> {
+    this.#assertOpen();
+    const [feed, position] = await Promise.all([this.#feed(), answered(this.#consumers.ackedByAll())]);
+    return position === undefined ? undefined : encodeCursor(feed, position);
+  }
+
   async forgetConsumer(name: string): Promise<boolean> {
     this.#assertOpen();
     return answered(this.#consumers.forget(name));
@@ -264,7 +270,7 @@ class RedisStore implements ResultStore {
     const verdicts = verdict === undefined ? [0, ''] : [1, verdict];
     const asked = [
       after,
-      feed.tail,
+      lastOf(feed, query.upTo),
       entriesToRead(query),
       limit,
       this.#inspectionKey(''),

@@ -1,15 +1,18 @@
 // What is kept how long, and what goes first where there is no room: pictures before records, OK before the rest.
 import { setImmediate } from 'node:timers/promises';
 import type { Inspection } from '../inspection.js';
-import type { Forgettable, ResultStore, Usage } from './store.js';
+import type { Forgettable, Page, ResultStore, Usage } from './store.js';
 
 export type What = 'images' | 'records';
-export type Reason = 'age' | 'count' | 'bytes';
+/** unacked: by age or count, and a consumer had not acked it for as long as is waited. */
+export type Reason = 'age' | 'count' | 'bytes' | 'unacked';
 
 /** Infinity where it is unlimited. `flagged`: REVIEW, NG and NOT_DECIDABLE. */
 export interface RetentionPolicy {
   readonly imagesMs: { readonly ok: number; readonly flagged: number };
   readonly recordsMs: { readonly ok: number; readonly flagged: number };
+  /** So long a record is kept for a consumer that has not acked it, unless there is no room. */
+  readonly unackedMs: number;
   readonly maxRecords: number;
   readonly maxBytes: number;
   /** Of the disk of an embedded store. */
@@ -17,12 +20,14 @@ export interface RetentionPolicy {
 }
 
 export interface RetentionOptions {
-  readonly store: Pick<ResultStore, 'list' | 'forget' | 'usage' | 'leaseSweep'>;
+  readonly store: Pick<ResultStore, 'list' | 'ackedTo' | 'forget' | 'usage' | 'leaseSweep'>;
   readonly policy: RetentionPolicy;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
   readonly onRemoved: (what: What, reason: Reason, count: number) => void;
   readonly onUsage: (usage: Usage) => void;
+  /** The age of the oldest record that is kept for consumers alone; 0 where there is none. */
+  readonly onHeldBack: (ageMs: number) => void;
 }
 
 export interface Retention {
@@ -58,14 +63,18 @@ class Sweeper implements Retention {
   /** How far each class is done; after a restart they begin again, and find little. */
   readonly #cursors = new Map<Class, string>();
   #batchesLeft = 0;
+  #ackedTo: string | undefined;
+  #heldBackMs = 0;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
   }
 
   async sweep(signal: AbortSignal): Promise<void> {
-    const { store, policy, nowMs, onUsage } = this.#options;
+    const { store, policy, nowMs, onUsage, onHeldBack } = this.#options;
+    this.#heldBackMs = 0;
     if (await store.leaseSweep(LEASE_MS)) {
+      this.#ackedTo = await store.ackedTo();
       for (const one of CLASSES) {
         const keptMs = one.what === 'images' ? policy.imagesMs[one.of] : policy.recordsMs[one.of];
         const isOld = ({ completedAt }: Inspection) => nowMs() - Date.parse(completedAt) > keptMs;
@@ -76,6 +85,7 @@ class Sweeper implements Retention {
       // How much a record gives back is known only afterwards: batch by batch.
       await this.#makeRoom(CLASSES, 'bytes', (usage) => (isTight(usage, policy) ? BATCH : 0), signal);
     }
+    onHeldBack(this.#heldBackMs);
     onUsage(await store.usage());
   }
 
@@ -103,25 +113,43 @@ class Sweeper implements Retention {
     reason: Reason,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { store } = this.#options;
     if (signal.aborted || this.#batchesLeft === 0) return false;
     this.#batchesLeft -= 1;
     await setImmediate(); // captures first
     const after = this.#cursors.get(one);
-    const page = await store.list({ limit: BATCH, ...(after === undefined ? {} : { after }) });
+    const page = await this.#page(after, one.what === 'records' && reason !== 'bytes');
+    const why = page.isOwed ? 'unacked' : reason;
     const removed: Forgettable[] = [];
     for (const inspection of page.items) {
       if ((inspection.verdict === 'OK' ? 'ok' : 'flagged') !== one.of) continue;
       // The feed is in the order of time: behind what stays, nothing goes.
-      if (!goes(inspection)) {
-        await this.#forget(one, removed, reason);
+      if (!goes(inspection) || (page.isOwed && this.#isWaitedFor(inspection))) {
+        await this.#forget(one, removed, why);
         return false;
       }
       removed.push(inspection);
     }
-    await this.#forget(one, removed, reason);
+    await this.#forget(one, removed, why);
     if (page.items.length === 0) return false;
     this.#cursors.set(one, page.nextCursor);
+    return true;
+  }
+
+  /** What every consumer has acked comes before what is still owed to one. */
+  async #page(after: string | undefined, mindsConsumers: boolean): Promise<Page & { isOwed: boolean }> {
+    const { store } = this.#options;
+    const query = { limit: BATCH, ...(after === undefined ? {} : { after }) };
+    if (!mindsConsumers || this.#ackedTo === undefined)
+      return { ...(await store.list(query)), isOwed: false };
+    const acked = await store.list({ ...query, upTo: this.#ackedTo });
+    if (acked.items.length > 0) return { ...acked, isOwed: false };
+    return { ...(await store.list(query)), isOwed: true };
+  }
+
+  #isWaitedFor({ completedAt }: Inspection): boolean {
+    const ageMs = this.#options.nowMs() - Date.parse(completedAt);
+    if (ageMs > this.#options.policy.unackedMs) return false;
+    this.#heldBackMs = Math.max(this.#heldBackMs, ageMs);
     return true;
   }
 

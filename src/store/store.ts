@@ -18,6 +18,8 @@ export interface Artefacts {
 export interface ListQuery {
   /** Opaque, from an earlier page; absent: from the first record. */
   readonly after?: string;
+  /** Likewise: no record behind it. */
+  readonly upTo?: string;
   readonly limit: number;
   readonly lineId?: string;
   readonly verdict?: Verdict;
@@ -155,6 +157,8 @@ export interface ResultStore {
   consumer(name: string): Promise<ConsumerStanding | undefined>;
   /** By name. */
   consumers(): Promise<readonly ConsumerStanding[]>;
+  /** Everything up to it is acked by every consumer; undefined where there is no consumer. */
+  ackedTo(): Promise<string | undefined>;
   /** false where there was none. */
   forgetConsumer(name: string): Promise<boolean>;
   /**

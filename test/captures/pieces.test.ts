@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ServiceError } from '../../src/errors.js';
 import type { IntakeStore } from '../../src/intake/intake-store.js';
-import { bytes, type Line, latch, lmdbPlace, openLine, recorded } from './support.js';
+import { aCapture, bytes, type Line, latch, lmdbPlace, openLine, recorded } from './support.js';
 
 let place: { open(): IntakeStore; remove(): Promise<void> };
 let intake: IntakeStore;
@@ -156,6 +156,23 @@ describe('pieces', () => {
         model: undefined,
       }),
     ).rejects.toMatchObject({ code: 'CAPTURE_CONFLICT', message: expect.stringMatching(/coming in pieces/) });
+  });
+
+  it('take nothing late for a capture that came whole, before it is judged or after', async () => {
+    const parts = new Map([['rgb', bytes('a')]]);
+    await line.captures.accept({ parts, metadata: { captureId: 'whole' }, model: undefined });
+    await line.captures.inspect(aCapture('sync', 'a'));
+    const refused = {
+      code: 'CAPTURE_CONFLICT',
+      message: expect.stringMatching(/came whole, so nothing can be added to it/),
+    };
+    const late = (captureId: string) => line.captures.putPiece(captureId, 'depth', bytes('b'));
+    await expect(late('whole')).rejects.toMatchObject(refused);
+    await settled();
+    for (const captureId of ['whole', 'sync']) {
+      await expect(late(captureId)).rejects.toMatchObject(refused);
+      await expect(line.captures.putMetadata(captureId, { lineId: 'L' })).rejects.toMatchObject(refused);
+    }
   });
 });
 

@@ -25,6 +25,21 @@ export function describeConsumers(at: StoreAtHand): void {
       return { next, lag: found?.lag, ahead: found?.ahead };
     };
 
+    it('say up to where all of them have acked, and a page ends there', async () => {
+      expect(await at.store.ackedTo()).toBeUndefined();
+      await ack(0, 1, 3);
+      await at.store.ack(
+        'archive',
+        saved.map(({ inspectionId }) => ({ inspectionId })),
+      );
+      const upTo = await at.store.ackedTo();
+      expect(await at.ids({ limit: 10, ...(upTo && { upTo }) })).toEqual(['c0', 'c1']);
+      const end = await at.store.end();
+      expect(await at.ids({ limit: 10, after: end, ...(upTo && { upTo }) })).toEqual([]);
+      await at.store.forgetConsumer('mes');
+      expect(await at.ids({ limit: 10, upTo: (await at.store.ackedTo()) ?? '' })).toHaveLength(5);
+    });
+
     it('stand behind the longest stretch that is acked, and remember what is acked beyond it', async () => {
       expect(await ack(0, 2, 3)).toEqual(['ACKED', 'ACKED', 'ACKED']);
       expect(await standing()).toEqual({ next: 'c1', lag: 2, ahead: 2 });

@@ -15,6 +15,7 @@ const FOR_EVER = Number.POSITIVE_INFINITY;
 const KEEP_ALL: RetentionPolicy = {
   imagesMs: { ok: FOR_EVER, flagged: FOR_EVER },
   recordsMs: { ok: FOR_EVER, flagged: FOR_EVER },
+  unackedMs: 0,
   maxRecords: FOR_EVER,
   maxBytes: FOR_EVER,
   minFreeBytes: 0,
@@ -23,6 +24,7 @@ const KEEP_ALL: RetentionPolicy = {
 let folder: string;
 let store: ResultStore;
 let removals: string[];
+let heldBackDays: number;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'branchline-retention-'));
   store = await openLmdbStore({ path: folder });
@@ -48,6 +50,7 @@ async function once(
   const sweeper = createRetention({
     store: {
       list: (query) => store.list(query),
+      ackedTo: () => store.ackedTo(),
       forget: (revisions, what) => store.forget(revisions, what),
       usage: () => store.usage(),
       leaseSweep: (forMs) => store.leaseSweep(forMs),
@@ -57,6 +60,9 @@ async function once(
     nowMs: () => NOW_MS,
     onRemoved: (what, reason, count) => removals.push(`${count} ${what} by ${reason}`),
     onUsage: () => {},
+    onHeldBack: (ageMs) => {
+      heldBackDays = ageMs / DAY_MS;
+    },
   });
   await sweeper.sweep(signal);
 }
@@ -102,6 +108,7 @@ describe('by age', () => {
       nowMs: () => nowMs,
       onRemoved: () => {},
       onUsage: () => {},
+      onHeldBack: () => {},
     });
     const { signal } = new AbortController();
     await sweeper.sweep(signal);
@@ -125,6 +132,52 @@ describe('by count', () => {
     await Promise.all(Array.from({ length: 350 }, () => saveAged('OK', 1)));
     await once({ maxRecords: 20 });
     expect(await left()).toHaveLength(20);
+  });
+});
+
+describe('what a consumer has not acked', () => {
+  const kept = async () => (await left()).map((name) => name.replace('*', ''));
+  /** Up to the record of that capture. */
+  const ackUpTo = async (consumer: string, captureId: string) => {
+    const { items } = await store.list({ limit: 500 });
+    const acked = items.slice(0, items.findIndex((item) => item.captureId === captureId) + 1);
+    await store.ack(consumer, acks(acked.map(({ inspectionId }) => inspectionId)));
+  };
+  const acks = (ids: string[]) => ids.map((inspectionId) => ({ inspectionId }));
+  beforeEach(async () => {
+    for (const ageDays of [20, 10, 6, 5, 4, 1]) await saveAged('OK', ageDays);
+  });
+  const byAge = { recordsMs: { ok: 3 * DAY_MS, flagged: 3 * DAY_MS } };
+
+  it('is not removed by age before it is as old as is waited, whoever else has acked it', async () => {
+    await ackUpTo('mes', 'OK-6');
+    await ackUpTo('archive', 'OK-1');
+    await once({ ...byAge, unackedMs: 7 * DAY_MS });
+    expect(await kept()).toEqual(['OK-5', 'OK-4', 'OK-1']);
+    expect([removals, heldBackDays]).toEqual([['3 records by age'], 5]);
+    await once({ ...byAge, unackedMs: 4.5 * DAY_MS });
+    expect(await kept()).toEqual(['OK-4', 'OK-1']);
+    expect([removals[1], heldBackDays]).toEqual(['1 records by unacked', 4]);
+    await ackUpTo('mes', 'OK-4');
+    await once({ ...byAge, unackedMs: 7 * DAY_MS });
+    expect(await kept()).toEqual(['OK-1']);
+    expect(heldBackDays).toBe(0);
+  });
+
+  it('is not removed by count either, but for want of room', async () => {
+    await ackUpTo('mes', 'OK-20');
+    await once({ maxRecords: 2, unackedMs: 7 * DAY_MS });
+    expect(await kept()).toEqual(['OK-6', 'OK-5', 'OK-4', 'OK-1']);
+    expect(removals).toEqual(['1 records by count', '1 records by unacked']);
+    await once({ maxBytes: 1, unackedMs: FOR_EVER });
+    expect(await kept()).toEqual([]);
+  });
+
+  it('waits for nobody where there is no consumer any more', async () => {
+    await ackUpTo('mes', 'OK-20');
+    await store.forgetConsumer('mes');
+    await once({ ...byAge, unackedMs: FOR_EVER });
+    expect(await kept()).toEqual(['OK-1']);
   });
 });
 
