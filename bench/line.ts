@@ -8,6 +8,7 @@ import { balance, balanceReport } from './line/balance.js';
 import { HELP, type LineOptions, parseLineOptions } from './line/options.js';
 import { startPlant } from './line/plant.js';
 import { type Shift, workShift } from './line/shift.js';
+import { joinTarget } from './line/target.js';
 
 async function main(): Promise<number> {
   const options = parseLineOptions(process.argv.slice(2));
@@ -25,18 +26,20 @@ async function main(): Promise<number> {
 }
 
 async function simulate(options: LineOptions, folder: string, interrupted: AbortSignal): Promise<number> {
-  const { stations, taktMs, seconds, store, seed } = options;
-  print(`${stations} stations, a part each ${taktMs} ms, for ${seconds} s, on ${store}; seed ${seed}.`);
-  const plant = await startPlant(options, folder);
+  const { stations, taktMs, seconds, store, seed, target } = options;
+  const where = target ?? store;
+  print(`${stations} stations, a part each ${taktMs} ms, for ${seconds} s, on ${where}; seed ${seed}.`);
+  const plant = target === undefined ? await startPlant(options, folder) : undefined;
   try {
-    const shift = await workShift(options, plant, interrupted, print);
+    const site = plant ?? (await joinTarget(String(target), options));
+    const shift = await workShift(options, site, plant, interrupted, print);
     interrupted.throwIfAborted();
     print(`\n${summary(shift)}\n`);
     const result = balance(shift.books);
     print(balanceReport(result));
     return result.differences.length === 0 ? 0 : 1;
   } finally {
-    await plant.stop();
+    await plant?.stop();
   }
 }
 

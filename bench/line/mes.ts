@@ -1,6 +1,8 @@
 // The MES: polls the feed from a cursor, acks what it has booked, and at the end reads everything once more.
 import type { Entry } from './balance.js';
+import { prefixOf } from './parts.js';
 import type { PersistentClient } from './persistent-client.js';
+import type { Site } from './plant.js';
 
 interface FeedPage {
   readonly items: readonly Entry[];
@@ -13,7 +15,7 @@ export interface Stocktake {
   readonly lag: number;
 }
 
-const CONSUMER = 'mes';
+export const CONSUMER = 'simulated-mes';
 const WAIT_SECONDS = 1;
 const BOOKED = ['ACKED', 'ALREADY_ACKED', 'SUPERSEDED'];
 
@@ -22,11 +24,14 @@ export class Mes {
   readonly #onPolled: () => void;
   readonly polled: Entry[] = [];
   readonly acked: Entry[] = [];
+  readonly #prefix: string;
   #cursor: string | undefined;
 
   /** `onPolled` hears of each page that held something. */
-  constructor(client: PersistentClient, onPolled: () => void) {
+  constructor(client: PersistentClient, { shift, begin }: Site, onPolled: () => void) {
     this.#client = client;
+    this.#prefix = prefixOf(shift);
+    this.#cursor = begin;
     this.#onPolled = onPolled;
   }
 
@@ -34,7 +39,7 @@ export class Mes {
   async poll(done: () => boolean, signal: AbortSignal): Promise<void> {
     for (;;) {
       const { items, nextCursor } = await page(this.#client, this.#cursor, WAIT_SECONDS);
-      this.polled.push(...items);
+      this.polled.push(...ofShift(items, this.#prefix));
       // Acked before the next page is asked for: what is not booked is read again after a restart of the MES.
       if (items.length > 0) {
         await this.#ack(items);
@@ -53,22 +58,27 @@ export class Mes {
       body: JSON.stringify({ ids }),
     }));
     const outcomes = body.outcomes as readonly { readonly outcome: string }[];
-    this.acked.push(...entries.filter((_, i) => BOOKED.includes(outcomes[i]?.outcome ?? '')));
+    const acked = entries.filter((_, i) => BOOKED.includes(outcomes[i]?.outcome ?? ''));
+    this.acked.push(...ofShift(acked, this.#prefix));
   }
 }
 
-/** The feed from its first record: each inspection once, in its newest revision. */
-export async function takeStock(client: PersistentClient): Promise<Stocktake> {
+/** The feed from where the shift began: each inspection once, in its newest revision. */
+export async function takeStock(client: PersistentClient, site: Site): Promise<Stocktake> {
   const inspected: Entry[] = [];
-  for (let cursor: string | undefined; ; ) {
+  for (let cursor = site.begin; ; ) {
     const { items, nextCursor } = await page(client, cursor, 0);
-    inspected.push(...items);
+    inspected.push(...ofShift(items, prefixOf(site.shift)));
     if (nextCursor === cursor) break;
     cursor = nextCursor;
   }
-  if (inspected.length === 0) return { inspected, lag: 0 };
+  if (inspected.length === 0 || site.isShared) return { inspected, lag: 0 };
   const { body } = await client.ask(`/v1/consumers/${CONSUMER}`, () => ({}));
   return { inspected, lag: Number(body.lag) };
+}
+
+function ofShift(entries: readonly Entry[], prefix: string): Entry[] {
+  return entries.filter(({ captureId }) => captureId.startsWith(prefix));
 }
 
 async function page(

@@ -8,6 +8,7 @@ every part must be accounted for: made = inspected + failed = polled = acked.
   npm run line                                        one minute on the embedded store
   npm run line -- --kill                              with the service killed (-9) and started again in the middle
   npm run line -- --store redis --kill --redis-outage with Redis stopped and started as well
+  npm run line -- --target http://127.0.0.1:8080      on a service that runs already
 
   --stations N      stations, each with a line of its own (8)
   --takt MS         a part comes to each station so often (500)
@@ -20,6 +21,9 @@ every part must be accounted for: made = inspected + failed = polled = acked.
   --store KIND      lmdb, or redis: a redis-server of the simulation's own, on a free port (lmdb)
   --kill            kill -9 of the service in the middle, and a new start on the same store
   --redis-outage    stop Redis for a tenth of the time, and start it again (with --store redis)
+  --target URL      a service that runs already, with the model of --bundle. It gets the recipe
+                    "simulated-line" and the consumer "simulated-mes", and keeps the inspections
+  --key-file FILE   its API key, with the scopes ingest, read and admin (the recipe)
   --seed N          the same parts, sensors and mishaps again (1)
   --bundle DIR      the model, with samples to send (models/demo-part/3)
   --help            this
@@ -28,7 +32,7 @@ Sensors drop out, freeze (send their last picture again), come late and come twi
 under the same captureId, until it is answered: after 503, after a broken connection, after a kill.
 
 Ends with 0 where the balance holds, and with 1 where it does not; then it names every part that does not fit.
-Nothing outside a temporary folder is touched.
+Without --target nothing outside a temporary folder is touched.
 `;
 
 export const FORMS = ['sync', 'async', 'pieces'] as const;
@@ -45,6 +49,9 @@ export interface LineOptions {
   readonly store: 'lmdb' | 'redis';
   readonly kill: boolean;
   readonly redisOutage: boolean;
+  /** Absent: a service of the simulation's own. */
+  readonly target: string | undefined;
+  readonly keyFile: string | undefined;
   readonly seed: number;
   readonly bundle: string;
 }
@@ -53,11 +60,16 @@ export interface LineOptions {
 export function parseLineOptions(args: readonly string[]): LineOptions | undefined {
   const values = read(args);
   if (values.help) return undefined;
-  const store = values.store;
+  const store = values.store ?? 'lmdb';
   if (store !== 'lmdb' && store !== 'redis')
     throw new UsageError(`--store ${store}: it must be lmdb or redis.`);
   if (values['redis-outage'] && store !== 'redis')
     throw new UsageError('--redis-outage: there is a Redis with --store redis only.');
+  const own = (['store', 'kill', 'redis-outage'] as const).find((name) => values[name]);
+  if (values.target !== undefined && own !== undefined)
+    throw new UsageError(`--${own}: it is for a service of the simulation's own, not for a --target.`);
+  if (values['key-file'] !== undefined && values.target === undefined)
+    throw new UsageError('--key-file: the simulation asks no keys of its own service; a --target may.');
   const forms = formsOf(values.forms);
   const late = numberIn('late', values.late, 0, 1);
   return {
@@ -71,6 +83,8 @@ export function parseLineOptions(args: readonly string[]): LineOptions | undefin
     store,
     kill: values.kill,
     redisOutage: values['redis-outage'],
+    target: values.target === undefined ? undefined : targetIn(values.target),
+    keyFile: values['key-file'],
     seed: wholeNumberIn('seed', values.seed, 0, 2 ** 32 - 1),
     bundle: values.bundle,
   };
@@ -88,7 +102,9 @@ function read(args: readonly string[]) {
         late: { type: 'string', default: '0.1' },
         duplicate: { type: 'string', default: '0.05' },
         forms: { type: 'string', default: FORMS.join(',') },
-        store: { type: 'string', default: 'lmdb' },
+        store: { type: 'string' },
+        target: { type: 'string' },
+        'key-file': { type: 'string' },
         kill: { type: 'boolean', default: false },
         'redis-outage': { type: 'boolean', default: false },
         seed: { type: 'string', default: '1' },
@@ -99,6 +115,12 @@ function read(args: readonly string[]) {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
+}
+
+function targetIn(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    throw new UsageError(`--target ${text}: it must be an address such as http://127.0.0.1:8080.`);
+  return text;
 }
 
 function formsOf(text: string): Form[] {

@@ -22,6 +22,9 @@ export interface Part {
 
 type PartOptions = Pick<LineOptions, 'seed' | 'missing' | 'late' | 'duplicate' | 'forms'>;
 
+/** Begins every captureId of a shift, and nobody else's. */
+export const prefixOf = (shift: string) => `${shift}-`;
+
 /** One part in fifty finds a sensor that has just frozen; it stays so for a few parts. */
 const FREEZES = 0.02;
 const FROZEN_PARTS = 5;
@@ -30,13 +33,15 @@ export class Parts {
   readonly #options: PartOptions;
   readonly #samples: readonly FullCapture[];
   readonly #station: string;
+  readonly #shift: string;
   readonly #random: Random;
   /** Modality → its last bytes, and for how many parts more it sends only these. */
   readonly #frozen = new Map<string, { readonly bytes: Uint8Array; left: number }>();
   #made = 0;
 
   /** `station`: 1… */
-  constructor(options: PartOptions, samples: readonly FullCapture[], station: number) {
+  constructor(options: PartOptions, samples: readonly FullCapture[], station: number, shift = 'shift') {
+    this.#shift = shift;
     this.#options = options;
     this.#samples = samples;
     this.#station = String(station);
@@ -57,10 +62,10 @@ export class Parts {
     const twin = random() < 0.5 ? 'beside' : 'after';
     const lateBytes = lateName === undefined ? undefined : kept.get(lateName);
     return {
-      captureId: `shift-${this.#station}-${number}`,
-      lineId: `line-${this.#station}`,
+      captureId: `${prefixOf(this.#shift)}${this.#station}-${number}`,
+      lineId: `simulated-${this.#station}`,
       stationId: `station-${this.#station}`,
-      partId: `${this.#station}-${number}`,
+      partId: `${prefixOf(this.#shift)}${this.#station}-${number}`,
       form: lateName === undefined ? form : 'pieces',
       modalities: new Map([...kept].filter(([name]) => name !== lateName)),
       late:

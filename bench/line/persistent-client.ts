@@ -32,11 +32,13 @@ const LONGEST_PAUSE_MS = 2000;
 export class PersistentClient {
   readonly #url: string;
   readonly #giveUp: AbortSignal;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly traffic: Traffic = { requests: 0, refused: 0, broken: 0 };
 
-  /** After `giveUp` nothing is asked again. */
-  constructor(url: string, giveUp: AbortSignal) {
+  /** `headers` go with every request. After `giveUp` nothing is asked again. */
+  constructor(url: string, giveUp: AbortSignal, headers: Readonly<Record<string, string>> = {}) {
     this.#url = url;
+    this.#headers = headers;
     this.#giveUp = giveUp;
   }
 
@@ -50,8 +52,10 @@ export class PersistentClient {
       askedMs = 0;
       this.traffic.requests += 1;
       try {
+        const asked = init();
         const response = await fetch(new URL(path, this.#url), {
-          ...init(),
+          ...asked,
+          headers: { ...(asked.headers as Record<string, string>), ...this.#headers },
           signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
         });
         const text = await response.text();

@@ -5,12 +5,24 @@ import { freePort } from '../child-server.js';
 import { type RunningService, startService } from '../service.js';
 import type { LineOptions } from './options.js';
 import { type OwnRedis, ownRedis } from './redis.js';
-import { recipesOf } from './station.js';
+import { RECIPE, recipeOf } from './station.js';
 
-export interface Plant {
+/** A service to work a shift on. */
+export interface Site {
   readonly url: string;
+  /** With every request. */
+  readonly headers: Readonly<Record<string, string>>;
   /** "name@version". */
   readonly model: string;
+  /** Begins the name of each of its parts. */
+  readonly shift: string;
+  /** Where it begins in the feed; undefined: with the feed. */
+  readonly begin: string | undefined;
+  /** Whether others work there as well: then what is owed is not the shift's alone. */
+  readonly isShared: boolean;
+}
+
+export interface Plant extends Site {
   /** As a power cut would; then a start on the same store. */
   killAndRestart(): Promise<void>;
   stopRedis(): Promise<void>;
@@ -18,6 +30,11 @@ export interface Plant {
   /** The log of the service's present life. */
   readonly logFile: () => string;
   stop(): Promise<void>;
+}
+
+/** "name@version" of a bundle's folder. */
+export function modelIn(bundle: string): string {
+  return `${basename(dirname(bundle))}@${basename(bundle)}`;
 }
 
 /** Everything in `folder`, which is the caller's to remove. */
@@ -34,10 +51,8 @@ export async function startPlant(options: LineOptions, folder: string): Promise<
 
 async function startOn(options: LineOptions, folder: string, redis: OwnRedis | undefined): Promise<Plant> {
   const recipes = join(folder, 'recipes.json');
-  await writeFile(recipes, JSON.stringify(recipesOf(options.forms.includes('pieces'))));
-  const version = basename(options.bundle);
-  const name = basename(dirname(options.bundle));
-  const model = `${name}@${version}`;
+  await writeFile(recipes, JSON.stringify({ [RECIPE]: recipeOf(options.forms.includes('pieces')) }));
+  const model = modelIn(options.bundle);
   const port = await freePort();
   let lives = 0;
   const logFile = () => join(folder, `service-${lives}.log`);
@@ -56,7 +71,11 @@ async function startOn(options: LineOptions, folder: string, redis: OwnRedis | u
   let service: RunningService = await start();
   return {
     url: service.url,
+    headers: {},
     model,
+    shift: 'shift',
+    begin: undefined,
+    isShared: false,
     logFile,
     killAndRestart: async () => {
       await service.kill();

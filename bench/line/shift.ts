@@ -5,7 +5,7 @@ import { Mes, takeStock } from './mes.js';
 import type { LineOptions } from './options.js';
 import { Parts } from './parts.js';
 import { GaveUp, PersistentClient, type Traffic } from './persistent-client.js';
-import type { Plant } from './plant.js';
+import type { Plant, Site } from './plant.js';
 import { readSamples } from './samples.js';
 import { noCounts, type ShiftCounts, Station } from './station.js';
 
@@ -29,17 +29,18 @@ const OUTAGE_SHARE = 0.1;
 
 export async function workShift(
   options: LineOptions,
-  plant: Plant,
+  site: Site,
+  plant: Plant | undefined,
   interrupted: AbortSignal,
   say: (line: string) => void,
 ): Promise<Shift> {
   const samples = await readSamples(options.bundle);
   const shiftMs = options.seconds * 1000;
   const patience = startPatience(QUIET_MS, interrupted);
-  const client = new PersistentClient(plant.url, patience.signal);
+  const client = new PersistentClient(site.url, patience.signal, site.headers);
   const counts = noCounts();
   const made: MadePart[] = [];
-  const mes = new Mes(client, patience.renew);
+  const mes = new Mes(client, site, patience.renew);
 
   let over = false;
   const everythingSeen = () => {
@@ -54,8 +55,8 @@ export async function workShift(
   const [sent] = await Promise.all([
     Promise.all(
       Array.from({ length: options.stations }, (_, i) => {
-        const parts = new Parts(options, samples, i + 1);
-        const station = new Station(client, counts, plant.model);
+        const parts = new Parts(options, samples, i + 1, site.shift);
+        const station = new Station(client, counts, site.model);
         return runStation({
           parts,
           station,
@@ -66,10 +67,11 @@ export async function workShift(
         });
       }),
     ),
-    causeMishaps(options, plant, shiftMs, interrupted, (line) => {
-      mishaps.push(line);
-      say(line);
-    }),
+    plant &&
+      causeMishaps(options, plant, shiftMs, interrupted, (line) => {
+        mishaps.push(line);
+        say(line);
+      }),
   ]);
   made.push(...sent.flat());
   over = true;
@@ -78,8 +80,8 @@ export async function workShift(
   patience.end();
   interrupted.throwIfAborted();
   const stocktaking = startPatience(STOCKTAKE_MS, interrupted);
-  const clerk = new PersistentClient(plant.url, stocktaking.signal);
-  const { inspected, lag } = await takeStock(clerk);
+  const clerk = new PersistentClient(site.url, stocktaking.signal, site.headers);
+  const { inspected, lag } = await takeStock(clerk, site);
   const explained = await explain(clerk, made, inspected);
   stocktaking.end();
   const revisions = inspected.filter(({ revision }) => revision > 1).length;

@@ -28,9 +28,9 @@ export const noCounts = (): ShiftCounts => ({
   unstored: 0,
 });
 
-const RECIPE = 'line';
-/** By its recipe a late modality is answered by a revised inspection. */
-export const recipesOf = (withPieces: boolean) => ({ [RECIPE]: withPieces ? { late: 'revise' } : {} });
+export const RECIPE = 'simulated-line';
+/** By it a late modality is answered by a revised inspection. */
+export const recipeOf = (withPieces: boolean) => (withPieces ? { late: 'revise' } : {});
 
 export class Station {
   readonly #client: PersistentClient;

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { fixturesDir } from '../../support/tiny-bundle.js';
+import { keyFileOf } from '../../security/keys.js';
+import { captureForm } from '../../support/client.js';
+import { startService } from '../../support/service.js';
+import { fixturesDir, goldenCapture } from '../../support/tiny-bundle.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../bench/line.js', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('../../../../docs/examples/', import.meta.url));
@@ -39,27 +42,60 @@ function run(...args: string[]): Promise<{ code: number; output: string }> {
 }
 
 describe('npm run line', () => {
-  it.each([
-    ['lmdb', []],
-    ['redis', ['--redis-outage']],
-  ])(
-    'balances a short shift on %s with a kill',
-    async (store, more) => {
-      const shift = ['--stations', '3', '--takt', '200', '--seconds', '20', '--duplicate', '0.2'];
-      const { code, output } = await run('--bundle', bundle, ...shift, '--store', store, '--kill', ...more);
+  it('balances a shift of a minute on either store, with a kill in it, and a Redis that is away', async () => {
+    const shift = ['--stations', '3', '--takt', '200', '--seconds', '60', '--duplicate', '0.2', '--kill'];
+    const [embedded, redis] = await Promise.all([
+      run('--bundle', bundle, ...shift),
+      run('--bundle', bundle, ...shift, '--store', 'redis', '--redis-outage'),
+    ]);
+    for (const { code, output } of [embedded, redis]) {
       expect(output).toContain('The service was killed (-9)');
-      expect(output).toMatch(/^all +300 +300 +0 +300 +300$/m);
+      expect(output).toMatch(/^all +900 +900 +0 +900 +900$/m);
       expect(output).toContain('The books balance: nothing lost, nothing twice.');
       expect(code).toBe(0);
-      expect((await readdir(folder)).filter((name) => name.startsWith('branchline-'))).toEqual([]);
-    },
-    300_000,
-  );
+    }
+    expect(redis.output).toContain('Redis was stopped, and was back after');
+    expect((await readdir(folder)).filter((name) => name.startsWith('branchline-'))).toEqual([]);
+  }, 300_000);
+
+  it('joins a service that runs already, and counts its own parts alone', async () => {
+    const keys = await keyFileOf([{ id: 'line', scopes: ['ingest', 'read', 'admin'] }]);
+    const service = await startService({ API_KEYS_FILE: keys.path });
+    try {
+      const secret = join(folder, 'secret');
+      await writeFile(secret, `${keys.secrets.line}\n`);
+      const another = async () => {
+        const body = captureForm((await goldenCapture(0)).parts, {});
+        await fetch(`${service.url}/v1/inspections`, { method: 'POST', headers: keys.as('line'), body });
+      };
+      await another();
+      const target = ['--target', service.url, '--key-file', secret];
+      const shift = ['--stations', '2', '--takt', '200', '--seconds', '3'];
+      for (const _shift of ['first', 'second']) {
+        const [{ code, output }] = await Promise.all([
+          run('--bundle', bundle, ...shift, ...target),
+          another(),
+        ]);
+        expect(output).toMatch(/^all +30 +30 +0 +30 +30$/m);
+        expect(output).toContain('The books balance');
+        expect(code).toBe(0);
+      }
+      const refused = await run('--bundle', bundle, ...shift, '--target', service.url);
+      expect(refused.output).toContain('line: PUT /v1/recipes/simulated-line was refused: 401');
+      expect(refused.code).toBe(1);
+    } finally {
+      await service.close();
+      await keys.remove();
+    }
+  }, 60_000);
 
   it.each([
     [['--help'], 0, 'npm run line -- --kill'],
     [['--redis-outage'], 2, 'line: --redis-outage: there is a Redis with --store redis only.'],
     [['--bundle', 'nowhere/tiny/1'], 1, 'line: '],
+    [['--target', 'http://a', '--kill'], 2, "line: --kill: it is for a service of the simulation's own"],
+    [['--target', 'a:b'], 2, 'line: --target a:b: it must be an address such as'],
+    [['--key-file', 'a'], 2, 'line: --key-file: the simulation asks no keys'],
   ])('with %j ends with %d and says why', async (args, expected, words) => {
     const { code, output } = await run(...args);
     expect(output).toContain(words);
