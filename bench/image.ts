@@ -37,7 +37,7 @@ await runProgram('docker/verify.sh', async () => {
   try {
     const stages = readStages(await readFile(DOCKERFILE, 'utf8'));
     for (const stage of stages) await doStage(stage, scratch);
-    await inspectACapture(stages.at(-1) as Stage, scratch);
+    await inspectACapture(stages, scratch);
     return 0;
   } finally {
     if (keep) print(`Left in ${scratch}`);
@@ -76,7 +76,18 @@ async function copy(step: Step & { type: 'copy' }, workdir: string, scratch: str
   }
 }
 
-async function inspectACapture(image: Stage, scratch: string): Promise<void> {
+/** Some seconds of the simulated line, as its stage has it. */
+function workTheLine(line: Stage, scratch: string, url: string): void {
+  const [, program = ''] = line.cmd ?? [];
+  const args = [program, '--target', url, '--stations', '2', '--seconds', '5'];
+  const cwd = join(rootOf(line, scratch), line.workdir);
+  const { status } = spawnSync(process.execPath, args, { cwd, stdio: 'inherit' });
+  if (status !== 0) throw new Error(`line: ${args.join(' ')}: it ended with ${status}.`);
+}
+
+async function inspectACapture(stages: readonly Stage[], scratch: string): Promise<void> {
+  const image = stages.at(-1) as Stage;
+  const line = stages.find(({ name }) => name === 'line') as Stage;
   const root = rootOf(image, scratch);
   const app = join(root, image.workdir);
   const volume = join(root, VOLUME);
@@ -112,6 +123,7 @@ async function inspectACapture(image: Stage, scratch: string): Promise<void> {
     );
     if (!inspection.stored)
       throw new Error('The inspection was not stored: the volume cannot be written to.');
+    workTheLine(line, scratch, `http://127.0.0.1:${port}`);
   } finally {
     await started.stop();
   }

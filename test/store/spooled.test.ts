@@ -17,6 +17,8 @@ const dropped: string[] = [];
 let size: SpoolSize;
 /** What the store does with a save or ping now. */
 let weather: 'there' | 'away' | 'silent';
+/** A record whose save it never answers, the first time. */
+let hanging: string | undefined;
 /** A record it does not take, so many times. */
 let refused: { captureId: string; times: number } | undefined;
 
@@ -35,6 +37,10 @@ async function openFickleStore(): Promise<ResultStore> {
       if (name !== 'save' && name !== 'ping') return method;
       return async (...args: Parameters<ResultStore['save']>) => {
         await reach();
+        if (args[0] !== undefined && args[0].captureId === hanging) {
+          hanging = undefined;
+          await new Promise(() => {});
+        }
         if (args[0] !== undefined && args[0].captureId === refused?.captureId && refused.times-- > 0)
           throw new Error('refused');
         return method(...args);
@@ -71,6 +77,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'branchline-spool-'));
   weather = 'there';
   refused = undefined;
+  hanging = undefined;
   dropped.length = 0;
   store = await open();
 });
@@ -108,6 +115,16 @@ it('waits once for a store that hangs; who comes after goes to the spool at once
   await expect(save('a')).rejects.toThrow(/no answer within 100 ms/);
   await expect(save('b')).rejects.toThrow(/it is away/);
   expect(size.records).toBe(2);
+});
+
+it('tries a record again whose save hangs on the way out of the spool', async () => {
+  weather = 'away';
+  await saveAll('a', 'b');
+  hanging = 'a';
+  weather = 'there';
+  await until(() => size.records === 0);
+  expect(hanging).toBeUndefined();
+  expect(await stored()).toEqual(['a', 'b']);
 });
 
 it('does not let a late record overtake: one that is refused for now holds up those behind it', async () => {
