@@ -53,7 +53,8 @@ async function open(limitBytes = 1e6): Promise<ResultStore> {
   const spooled = createSpooledStore({
     store: await openFickleStore(),
     spool: await openSpool({ path: join(folder, 'spool'), limitBytes }),
-    timeoutMs: 100,
+    // Longer than a save takes on a disk that others use as well.
+    timeoutMs: 500,
     retryMs: 5,
     onSize: (now) => {
       size = now;
@@ -112,7 +113,7 @@ it('rejects while the store is away, and writes what waited in order, once, when
 
 it('waits once for a store that hangs; who comes after goes to the spool at once', async () => {
   weather = 'silent';
-  await expect(save('a')).rejects.toThrow(/no answer within 100 ms/);
+  await expect(save('a')).rejects.toThrow(/no answer within 500 ms/);
   await expect(save('b')).rejects.toThrow(/it is away/);
   expect(size.records).toBe(2);
 });
