@@ -31,7 +31,8 @@ it('judge twins that race once, and both answer them', async () => {
   const PARTS = 8;
   const answers = await Promise.all(
     Array.from({ length: PARTS * 4 }, async (_, i) => {
-      const { url } = i % 2 === 0 ? one : two;
+      // Each part goes to both: not by the parity of i, which the part's number shares.
+      const { url } = Math.floor(i / PARTS) % 2 === 0 ? one : two;
       return inspect(url, good.parts, { captureId: `c-${i % PARTS}` });
     }),
   );
