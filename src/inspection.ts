@@ -4,6 +4,10 @@ import { z } from 'zod';
 export const verdict = z.enum(['OK', 'REVIEW', 'NG', 'NOT_DECIDABLE']);
 export type Verdict = z.infer<typeof verdict>;
 
+/** Of which captures pictures are kept. `review`: of all that were not OK; `ng`: of NG alone. */
+export const keepCaptures = z.enum(['none', 'review', 'ng', 'all'], 'must be one of none, review, ng, all');
+export type KeepCaptures = z.infer<typeof keepCaptures>;
+
 const unit = z.number().min(0).max(1);
 
 /** A name a client gives: it ends up in logs, paths and keys. */

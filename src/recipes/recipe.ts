@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ModelRegistry } from '../bundle/registry.js';
 import { canonicalJson } from '../canonical-json.js';
-import { identifier } from '../inspection.js';
+import { identifier, keepCaptures } from '../inspection.js';
 
 const ratio = z.number().min(0).max(1);
 
@@ -14,6 +14,20 @@ const thresholds = z
 /** A modality that comes after its part was judged: written down, or answered by a revised inspection. */
 const late = z.enum(['ignore', 'revise'], 'must be "ignore" or "revise"').default('ignore');
 export type Late = z.infer<typeof late>;
+
+/** Days, as RETAIN_* has them; `unlimited`: for ever. */
+const days = z.union([z.number().min(0).max(36_500), z.literal('unlimited')], 'must be days, or "unlimited"');
+
+/** How long inspections under this recipe are kept, and what of them; what is absent is the service's own. */
+const retention = z.strictObject({
+  okImagesDays: days.optional(),
+  flaggedImagesDays: days.optional(),
+  okDays: days.optional(),
+  flaggedDays: days.optional(),
+  keepCaptures: keepCaptures.optional(),
+  keepOriginals: z.boolean().optional(),
+});
+export type RecipeRetention = z.infer<typeof retention>;
 
 export const recipeSchema = z.strictObject({
   /** "name" or "name@version"; absent: the default model. */
@@ -27,6 +41,8 @@ export const recipeSchema = z.strictObject({
   /** How long the pieces of one capture are waited for; absent: CAPTURE_MAX_WAIT_MS. */
   maxWaitMs: z.int().min(1).max(600_000).optional(),
   late,
+  /** As KEEP_* and RETAIN_* of the configuration. */
+  retention: retention.optional(),
 });
 export type Recipe = z.infer<typeof recipeSchema>;
 
