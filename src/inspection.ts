@@ -95,6 +95,16 @@ export const inspectionSchema = z.object({
   /** null where nothing could be judged (verdict NOT_DECIDABLE). */
   score: unit.nullable(),
   thresholds: z.object({ review: unit, reject: unit }).nullable(),
+  /** Where the recipe masked pictures the branch looked at: `score` is of what counts, this is what the model gave. */
+  mask: z
+    .object({
+      /** Whose pixels. */
+      frames: z.array(z.string()),
+      /** Of the recipe's masks: scores compare under the same ones. */
+      hash: z.string(),
+      unmaskedScore: unit,
+    })
+    .nullable(),
   model: z.object({ name: z.string(), version: z.int(), sha256: z.string() }),
   branch: z.string().nullable(),
   modalities: z.object({

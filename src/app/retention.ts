@@ -56,7 +56,10 @@ function policyOf({ retain }: Config): RetentionPolicy {
 }
 
 /** Of the recipes that have ages of their own; what they leave open is the configuration's. */
-function agesByRecipe(recipes: Pick<Recipes, 'list'>, { retain }: Config): ReadonlyMap<string, Ages> {
+export function agesByRecipe(
+  recipes: Pick<Recipes, 'list'>,
+  { retain }: Pick<Config, 'retain'>,
+): ReadonlyMap<string, Ages> {
   return new Map(
     recipes.list().flatMap(({ id, recipe: { retention } }): [string, Ages][] => {
       const own = ownDays(retention);
