@@ -10,6 +10,7 @@ import type { ImageKeeper, ImagePolicy } from './inspect/keep-images.js';
 import { record } from './inspect/record.js';
 import type { CaptureMetadata, Inspection } from './inspection.js';
 import type { Recipes } from './recipes/recipes.js';
+import type { Arrival } from './schedule/arrivals.js';
 import type { Scheduler } from './schedule/scheduler.js';
 
 export interface Capture {
@@ -25,6 +26,8 @@ export interface Capture {
   /** Aborts when the client is gone or the deadline has passed. */
   readonly signal: AbortSignal;
   readonly reservePixels: ReservePixels;
+  /** Of a client that waits: its place until the capture is queued. */
+  readonly arrival?: Arrival | undefined;
   /** Fixed before by whoever may have to run the capture again; absent: a new one. */
   readonly inspectionId?: string;
   readonly revision?: number;
@@ -56,6 +59,7 @@ export function createInspect(rooms: InspectionRooms): Inspect {
   return async (capture) => {
     const { parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal, reservePixels } = capture;
     const { inspectionId = newInspectionId(receivedAt.getTime()), revision = 1, previous = null } = capture;
+    const { arrival } = capture;
     const assignment = assign(metadata, model, models, recipes);
     const { bundle, required } = assignment;
     const { modalities, branches } = bundle.manifest;
@@ -72,6 +76,7 @@ export function createInspect(rooms: InspectionRooms): Inspect {
         call: { model: bundle.key, branch: branch.id, inputs: batchOfOne(branch, decoded.good) },
         deadlineMs,
         signal,
+        arrival,
       }));
 
     const judged = branch && run && judgeAnswer(run.answer, branch, assignment);
