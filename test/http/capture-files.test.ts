@@ -84,3 +84,24 @@ describe('files of a capture', () => {
     expect((await fileOf(inspectionId, 'rgb')).status).toBe(404);
   });
 });
+
+describe('pictures of captures', () => {
+  it.each([
+    ['a full store', { RETAIN_MAX_BYTES: '1' }],
+    ['a quota that is too small for one', { KEEP_CAPTURES_BYTES: '1' }],
+  ])('are left out for %s, and the record is not', async (_what, env) => {
+    const full = await startService({ KEEP_CAPTURES: 'all', ...env });
+    try {
+      const { inspectionId, stored } = await inspect(full.url, capture.parts);
+      expect(stored).toBe(true);
+      const giveUpAt = Date.now() + 5000;
+      let metrics = '';
+      while (!metrics.includes('branchline_capture_images_total{') && Date.now() < giveUpAt)
+        metrics = await (await fetch(`${full.url}/metrics`)).text();
+      expect(metrics).toContain('branchline_capture_images_total{outcome="no_room"} 1');
+      expect((await fetch(`${full.url}/v1/inspections/${inspectionId}`)).status).toBe(200);
+    } finally {
+      await full.close();
+    }
+  });
+});
