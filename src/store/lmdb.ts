@@ -85,7 +85,7 @@ class LmdbStore implements ResultStore {
       const held = this.#rooms.places.doesExist(inspectionId) ? this.#listed(inspectionId) : undefined;
       const next = replacement(held, inspection);
       if (next === undefined) return;
-      removeCaptureImages(this.#rooms, inspectionId);
+      if (held !== undefined) removeCaptureImages(this.#rooms, inspectionId);
       this.#put(held, next, maps);
     });
   }
