@@ -12,10 +12,9 @@ const MAX_SHAPES = 64;
 const ASPECT_TOLERANCE = 0.02;
 
 const coordinate = z.number().min(0, 'must not be below 0');
-const side = z.number().gt(0, 'must be more than 0');
 const shape = z
   .strictObject({
-    rect: z.tuple([coordinate, coordinate, side, side]).optional(),
+    rect: z.tuple([coordinate, coordinate, coordinate, coordinate]).optional(),
     polygon: z
       .array(z.tuple([coordinate, coordinate]))
       .min(3, 'must have at least 3 points')
@@ -25,6 +24,10 @@ const shape = z
   .refine(
     ({ rect, polygon }) => (rect === undefined) !== (polygon === undefined),
     'must be a rect or a polygon',
+  )
+  .refine(
+    ({ rect }) => rect === undefined || (rect[2] > 0 && rect[3] > 0),
+    'must have a width and a height of more than 0',
   );
 const shapes = z
   .array(shape)

@@ -71,6 +71,8 @@ class Sweeper implements Retention {
   readonly #options: RetentionOptions;
   /** How far each group is done; after a restart, or another recipe, they begin again, and find little. */
   readonly #cursors = new Map<string, string>();
+  /** When the next of a group gets old. */
+  readonly #dueMs = new Map<string, number>();
   #agesByRecipe: ReadonlyMap<string, Ages> = new Map();
   #batchesLeft = 0;
 
@@ -79,14 +81,13 @@ class Sweeper implements Retention {
   }
 
   async sweep(signal: AbortSignal): Promise<void> {
-    const { store, policy, nowMs, onUsage } = this.#options;
+    const { store, policy, onUsage } = this.#options;
     if (await store.leaseSweep(LEASE_MS)) {
       const groups = this.#groups();
-      for (const group of groups) {
-        const isOld = ({ completedAt }: Inspection) => nowMs() - Date.parse(completedAt) > group.keptMs;
+      for (const { what, of } of CLASSES) {
         this.#batchesLeft = BATCHES_A_ROUND;
-        if (group.keptMs !== Number.POSITIVE_INFINITY)
-          while (await this.#removeWhile(group, isOld, 'age', signal));
+        for (const group of groups)
+          if (group.what === what && group.of === of) await this.#removeOld(group, signal);
       }
       const records = groups.filter(({ what }) => what === 'records');
       await this.#makeRoom(records, 'count', (usage) => usage.records - policy.maxRecords, signal);
@@ -96,12 +97,28 @@ class Sweeper implements Retention {
     onUsage(await store.usage());
   }
 
+  /** Looks only once the oldest that stayed has got old: there may be many groups. */
+  async #removeOld(group: Group, signal: AbortSignal): Promise<void> {
+    const { nowMs } = this.#options;
+    if (nowMs() <= (this.#dueMs.get(keyOf(group)) ?? 0)) return;
+    const isOld = ({ completedAt }: Inspection) => {
+      const dueMs = Date.parse(completedAt) + group.keptMs;
+      this.#dueMs.set(keyOf(group), dueMs);
+      return nowMs() > dueMs;
+    };
+    if (group.keptMs !== Number.POSITIVE_INFINITY)
+      while (await this.#removeWhile(group, isOld, 'age', signal));
+  }
+
   /** In the order they go: class by class, and in each what is kept shortest first. */
   #groups(): readonly Group[] {
     const { policy, agesByRecipe } = this.#options;
     const now = agesByRecipe();
     // What changed hands between groups may lie behind where its new one has come to.
-    if (canonicalJson([...now]) !== canonicalJson([...this.#agesByRecipe])) this.#cursors.clear();
+    if (canonicalJson([...now]) !== canonicalJson([...this.#agesByRecipe])) {
+      this.#cursors.clear();
+      this.#dueMs.clear();
+    }
     this.#agesByRecipe = now;
     const all = [policy.ages, ...now.values()];
     return CLASSES.flatMap(({ what, of }) => {
@@ -144,7 +161,7 @@ class Sweeper implements Retention {
     if (signal.aborted || this.#batchesLeft === 0) return false;
     this.#batchesLeft -= 1;
     await setImmediate(); // captures first
-    const key = `${group.what} ${group.of} ${group.keptMs}`;
+    const key = keyOf(group);
     const after = this.#cursors.get(key);
     const page = await store.list({ limit: BATCH, ...(after === undefined ? {} : { after }) });
     const removed: Forgettable[] = [];
@@ -168,6 +185,10 @@ class Sweeper implements Retention {
     await this.#options.store.forget(removed, what);
     this.#options.onRemoved(what, reason, removed.length);
   }
+}
+
+function keyOf({ what, of, keptMs }: Group): string {
+  return `${what} ${of} ${keptMs}`;
 }
 
 /** Whether something has to go, and nothing should come that is not needed. */

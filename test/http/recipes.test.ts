@@ -134,7 +134,7 @@ const badMasks: [string, object, number, string, RegExp][] = [
     masked({ roi: [{ rect: [1, 1, 0, 4] }] }),
     400,
     'BAD_REQUEST',
-    /must be more than 0/,
+    /^masks\.rgb\.roi\[0\]: must have a width and a height of more than 0\.$/,
   ],
   [
     'a rect outside the frame',

@@ -156,6 +156,50 @@ describe('by recipe', () => {
     expect(await left()).toEqual([]);
   });
 
+  it('takes at once what a recipe keeps no longer, though others of its new age are young', async () => {
+    await saveAged('OK', 40, 'a');
+    await saveAged('OK', 4);
+    agesByRecipe = new Map([['a', { ...ALL_AGES, records: days(100) }]]);
+    const rounds = sweeper({ ages: { ...ALL_AGES, records: days(30) } });
+    await rounds.sweep(signal);
+    expect(await left()).toEqual(['a-40*', 'OK-4*']);
+    agesByRecipe = new Map();
+    await rounds.sweep(signal);
+    expect(await left()).toEqual(['OK-4*']);
+  });
+
+  it('looks again only when something has got old, however many recipes there are', async () => {
+    let [nowMs, pages] = [NOW_MS, 0];
+    await saveAged('OK', 4);
+    agesByRecipe = new Map();
+    const rounds = createRetention({
+      store: {
+        list: (query) => {
+          pages += 1;
+          return store.list(query);
+        },
+        forget: (revisions, what) => store.forget(revisions, what),
+        usage: () => store.usage(),
+        leaseSweep: async () => true,
+      },
+      policy: { ...KEEP_ALL, ages: { ...ALL_AGES, records: { ok: 5 * DAY_MS, flagged: FOR_EVER } } },
+      agesByRecipe: () => agesByRecipe,
+      nowMs: () => nowMs,
+      onRemoved: () => {},
+      onUsage: () => {},
+    });
+    await rounds.sweep(signal);
+    const looked = pages;
+    await rounds.sweep(signal);
+    expect(pages).toBe(looked);
+    nowMs += DAY_MS + 1;
+    await rounds.sweep(signal);
+    expect(await left()).toEqual([]);
+    await saveAged('OK', 4);
+    await rounds.sweep(signal);
+    expect(await left()).toEqual([]);
+  });
+
   it('makes room by what is kept shortest first, and by the rest where that is not enough', async () => {
     for (const recipe of ['long', 'short', 'long', 'short']) await saveAged('OK', 1, recipe);
     agesByRecipe = new Map([['short', { ...ALL_AGES, records: days(10) }]]);
