@@ -43,7 +43,7 @@ export class RedisImages {
     return Number(await this.#redis.get(this.#key('imageBytes')));
   }
 
-  /** Maps and images, or all of the record too; `images` of captures alone where a record was revised. */
+  /** Maps and images (`images`), all of the record too (`records`), or the images alone, of one that was revised. */
   async forget(
     { inspectionId, revision }: Forgettable,
     what: 'captures' | 'images' | 'records',
