@@ -6,9 +6,11 @@ import { type Decoder, decodeParts, type ReservePixels } from './inspect/decode-
 import { newInspectionId } from './inspect/inspection-id.js';
 import { batchOfOne, judgeAnswer } from './inspect/judge-answer.js';
 import type { Keeper } from './inspect/keep.js';
+import type { ImageKeeper, ImagePolicy } from './inspect/keep-images.js';
 import { record } from './inspect/record.js';
 import type { CaptureMetadata, Inspection } from './inspection.js';
 import type { Recipes } from './recipes/recipes.js';
+import type { Arrival } from './schedule/arrivals.js';
 import type { Scheduler } from './schedule/scheduler.js';
 
 export interface Capture {
@@ -24,6 +26,8 @@ export interface Capture {
   /** Aborts when the client is gone or the deadline has passed. */
   readonly signal: AbortSignal;
   readonly reservePixels: ReservePixels;
+  /** Of a client that waits: its place until the capture is queued. */
+  readonly arrival?: Arrival | undefined;
   /** Fixed before by whoever may have to run the capture again; absent: a new one. */
   readonly inspectionId?: string;
   readonly revision?: number;
@@ -39,6 +43,9 @@ export interface InspectionRooms {
   readonly decoder: Decoder;
   readonly scheduler: Pick<Scheduler, 'submit'>;
   readonly keeper: Keeper;
+  readonly images: Pick<ImageKeeper, 'keep'>;
+  /** Where the recipe has none of its own. */
+  readonly imagePolicy: ImagePolicy;
   readonly nowMs: () => number;
   /** Every answer, also of a part that was not decidable. */
   readonly onInspected: (inspection: Inspection) => void;
@@ -48,10 +55,11 @@ export type Inspect = (capture: Capture) => Promise<Inspection>;
 
 /** NOT_DECIDABLE where no good signal arrived. Throws ServiceError where the capture is at fault, or overload is. */
 export function createInspect(rooms: InspectionRooms): Inspect {
-  const { models, recipes, decoder, scheduler, keeper, nowMs, onInspected } = rooms;
+  const { models, recipes, decoder, scheduler, keeper, images, imagePolicy, nowMs, onInspected } = rooms;
   return async (capture) => {
     const { parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal, reservePixels } = capture;
     const { inspectionId = newInspectionId(receivedAt.getTime()), revision = 1, previous = null } = capture;
+    const { arrival } = capture;
     const assignment = assign(metadata, model, models, recipes);
     const { bundle, required } = assignment;
     const { modalities, branches } = bundle.manifest;
@@ -68,6 +76,7 @@ export function createInspect(rooms: InspectionRooms): Inspect {
         call: { model: bundle.key, branch: branch.id, inputs: batchOfOne(branch, decoded.good) },
         deadlineMs,
         signal,
+        arrival,
       }));
 
     const judged = branch && run && judgeAnswer(run.answer, branch, assignment);
@@ -82,7 +91,9 @@ export function createInspect(rooms: InspectionRooms): Inspect {
     const findings = { ...identity, metadata, assignment, decoded, judged, timings, receivedAt };
     const inspection = record({ ...findings, completedAt: new Date() });
     await capture.claimed;
-    const answered = await keeper.keep(inspection, judged, decoded.good);
+    const answered = await keeper.keep(inspection, judged);
+    const seen = { parts, good: decoded.good, frame: judged?.frame };
+    if (answered.stored) images.keep(answered, seen, { ...imagePolicy, ...assignment.imagePolicy });
     onInspected(answered);
     return answered;
   };

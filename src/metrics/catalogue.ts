@@ -122,6 +122,15 @@ export const CATALOGUE = {
   branchline_retention_unacked_age_seconds: gauge(
     'Age of the oldest inspection that is kept only because a consumer has not acked it (limit: RETAIN_UNACKED_DAYS).',
   ),
+  branchline_capture_images_total: counter(
+    'Captures whose images were kept, or went for newer ones (evicted), or were not kept: store full (no_room), too many ' +
+      'at once (behind), failed.',
+    ['outcome'],
+  ),
+  branchline_capture_images_bytes: gauge('Bytes of the images of captures, at the last round of retention.'),
+  branchline_capture_images_limit_bytes: gauge(
+    'What they may take (KEEP_CAPTURES_BYTES): then the oldest go.',
+  ),
   branchline_spool_records: gauge('Inspections that wait on this disk for a store that is away.'),
   branchline_spool_bytes: gauge('Bytes of the inspections in the spool (limit: SPOOL_LIMIT_BYTES).'),
   branchline_spool_dropped_total: counter(
