@@ -120,7 +120,8 @@ export class Once {
       await this.#withdraw(capture, await version());
       throw error;
     } finally {
-      await lease?.end();
+      // Not waited for: a store that hangs in a renewal must not hold up the answer.
+      void lease?.end();
     }
   }
 

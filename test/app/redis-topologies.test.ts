@@ -179,6 +179,11 @@ describe('a cluster', () => {
     expect(Date.now() - startedMs).toBeLessThan(8000);
     for (const node of [one, two]) node.resume();
     await until(async () => (await store.list({ limit: 9 }).catch(() => undefined))?.items.length === 2);
+    // Gone altogether: what is asked is not kept for their return.
+    for (const node of [one, two]) await node.stop();
+    for (let i = 0; i < 3; i++)
+      await expect(store.list({ limit: 1 })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(Date.now() - startedMs).toBeLessThan(25_000);
   }, 30_000);
 
   it('says where no node answers', async () => {
