@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { watchBacklogs } from './app/backlogs.js';
 import { openBudget } from './app/budget.js';
 import { openCaptures } from './app/captures.js';
+import { openDrift } from './app/drift.js';
 import type { Ends } from './app/ending.js';
 import { type Inference, openInference } from './app/inference.js';
 import { openPush } from './app/push.js';
@@ -135,6 +136,7 @@ async function openRooms(
     },
   });
 
+  const drift = openDrift(config, models.bundles);
   const inspect = createInspect({
     models,
     recipes,
@@ -145,7 +147,10 @@ async function openRooms(
     scheduler: inference.scheduler,
     keeper,
     nowMs: () => performance.now(),
-    onInspected: metrics.inspected,
+    onInspected: (inspection, good) => {
+      metrics.inspected(inspection);
+      drift.observe(inspection, good);
+    },
   });
   const captures = openCaptures({ config, models, recipes, storage, inspect, budget, metrics, log });
   closers.push(() => captures.close());
@@ -159,6 +164,7 @@ async function openRooms(
       admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
       store: storage.store,
       webhooks: push,
+      drift,
       models,
       provider: () => inference.pool.provider,
       readiness: createReadiness(inference, storage.store, leaving.signal),
@@ -174,6 +180,7 @@ async function openRooms(
           metrics.workers(pool.alive, pool.wanted, pool.stuck);
           metrics.oldestWait(scheduler.oldestWaitMs / 1000);
           metrics.pushLag(push.lagSeconds());
+          metrics.drifted(drift.report());
           return metrics.scrape();
         },
       },
