@@ -1,14 +1,6 @@
 // The scores of each line, recipe and model: how they lie now against those of calibration, and which branch gave them.
 import type { Inspection } from '../inspection.js';
-import {
-  type Bins,
-  binOf,
-  chanceLimit,
-  MODERATE,
-  populationStabilityIndex,
-  SHIFTED,
-  sum,
-} from './psi.js';
+import { type Bins, binOf, chanceLimit, MODERATE, populationStabilityIndex, SHIFTED, sum } from './psi.js';
 import { Recent } from './recent.js';
 import { Window, type WindowSize } from './window.js';
 

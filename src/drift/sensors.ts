@@ -85,16 +85,18 @@ export class SensorWatch {
       return sensors.size === 0;
     });
     return stations.flatMap((station) =>
-      [...station.sensors].sort(([a], [b]) => (a < b ? -1 : 1)).map(([modality, sensor]) => ({
-        lineId: station.lineId,
-        stationId: station.stationId,
-        recipe: station.recipe,
-        modality,
-        state: this.#stateOf(sensor, station.lastCaptureMs),
-        missedCaptures: sensor.missed,
-        sameCaptures: sensor.same,
-        lastSeenAt: new Date(sensor.lastSeenMs).toISOString(),
-      })),
+      [...station.sensors]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([modality, sensor]) => ({
+          lineId: station.lineId,
+          stationId: station.stationId,
+          recipe: station.recipe,
+          modality,
+          state: this.#stateOf(sensor, station.lastCaptureMs),
+          missedCaptures: sensor.missed,
+          sameCaptures: sensor.same,
+          lastSeenAt: new Date(sensor.lastSeenMs).toISOString(),
+        })),
     );
   }
 

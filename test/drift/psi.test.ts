@@ -25,9 +25,7 @@ describe('the population stability index', () => {
   });
 
   const counts = fc.array(fc.tuple(fc.nat(1000), fc.nat(1000)), { minLength: 2, maxLength: 10 });
-  const filled = counts.filter(
-    (pairs) => sum(pairs.map(([e]) => e)) > 0 && sum(pairs.map(([, a]) => a)) > 0,
-  );
+  const filled = counts.filter((pairs) => sum(pairs.map(([e]) => e)) > 0 && sum(pairs.map(([, a]) => a)) > 0);
 
   it('is never negative, 0 for equal shares, and the same from either side', () => {
     fc.assert(

@@ -64,7 +64,9 @@ export function watch(options: Partial<DriftOptions> = {}): Watched {
 }
 
 function signalsOf(texts: Readonly<Record<string, string>>): Signals {
-  return new Map(Object.entries(texts).map(([name, text]) => [name, { data: new TextEncoder().encode(text) }]));
+  return new Map(
+    Object.entries(texts).map(([name, text]) => [name, { data: new TextEncoder().encode(text) }]),
+  );
 }
 
 /** `n` scores spread evenly over from…to. */

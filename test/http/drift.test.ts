@@ -118,14 +118,14 @@ describe('GET /v1/drift', () => {
 
   it('is what the metrics show', async () => {
     const text = await (await fetch(`${service.url}/metrics`)).text();
-    const valueOf = (series: string) => Number(text.split(`\n${series} `)[1]?.split('\n')[0]);
+    const gauge = (series: string) => Number(text.split(`\n${series} `)[1]?.split('\n')[0]);
     const { body } = await driftOf('?lineId=bright');
-    expect(valueOf('branchline_drift_psi{line="bright",branch="rgb"}')).toBe(body.lines[0]?.branches[0]?.psi);
-    expect(valueOf('branchline_drift_shifted{line="bright"}')).toBe(1);
-    expect(valueOf('branchline_drift_shifted{line="steady"}')).toBe(0);
-    expect(valueOf('branchline_branch_share{line="steady",branch="rgb"}')).toBe(1);
+    expect(gauge('branchline_drift_psi{line="bright",branch="rgb"}')).toBe(body.lines[0]?.branches[0]?.psi);
+    expect(gauge('branchline_drift_shifted{line="bright"}')).toBe(1);
+    expect(gauge('branchline_drift_shifted{line="steady"}')).toBe(0);
+    expect(gauge('branchline_branch_share{line="steady",branch="rgb"}')).toBe(1);
     const frozen = (line: string) =>
-      valueOf(`branchline_sensor_faults{line="${line}",modality="rgb",fault="frozen"}`);
+      gauge(`branchline_sensor_faults{line="${line}",modality="rgb",fault="frozen"}`);
     expect([frozen('frozen'), frozen('steady')]).toEqual([1, 0]);
     expect(text).not.toContain('branchline_drift_psi{line="frozen"');
   });

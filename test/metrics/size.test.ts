@@ -36,7 +36,14 @@ const branches = Array.from({ length: 2 ** MODALITIES.length - 1 }, (_, at) =>
 /** Every branch of every line, every sensor. */
 function driftOf(lines: number): DriftReport {
   const ids = Array.from({ length: lines }, (_, line) => `line-${line}`);
-  const captures = { recipe: null, model: 'demo-part@3', captures: 500, notDecidable: 1, oldest: '', newest: '' };
+  const captures = {
+    recipe: null,
+    model: 'demo-part@3',
+    captures: 500,
+    notDecidable: 1,
+    oldest: '',
+    newest: '',
+  };
   const scores = { share: 1 / 15, scores: 500, calibrationParts: 180, limit: 0.25, bins: [] };
   const counts = { stationId: null, recipe: null, missedCaptures: 0, sameCaptures: 1, lastSeenAt: '' };
   return {
