@@ -161,7 +161,7 @@ async function openRooms(
       captures: captures.captures,
       recipes,
       budget,
-      admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
+      arrive: (deadlineMs) => inference.scheduler.arrive(deadlineMs),
       store: storage.store,
       webhooks: push,
       drift,
