@@ -29,11 +29,10 @@ export function binOf(score: number, { upTo }: Bins): number {
  * in any number. 0 where the shares are equal.
  */
 export function populationStabilityIndex(expected: readonly number[], actual: readonly number[]): number {
-  const share = (counts: readonly number[], bin: number) =>
-    Math.max((counts[bin] ?? 0) / sum(counts), LEAST_SHARE);
+  const actualShares = sharesOf(actual);
   return sum(
-    expected.map((_, bin) => {
-      const [e, a] = [share(expected, bin), share(actual, bin)];
+    sharesOf(expected).map((e, bin) => {
+      const a = actualShares[bin] as number;
       return (a - e) * Math.log(a / e);
     }),
   );
@@ -46,6 +45,11 @@ export function populationStabilityIndex(expected: readonly number[], actual: re
  */
 export function chanceLimit(bins: number, n: number, m: number): number {
   return (CHI_SQUARED[bins - 2] ?? Number.NaN) * (1 / n + 1 / m);
+}
+
+function sharesOf(counts: readonly number[]): number[] {
+  const all = sum(counts);
+  return counts.map((count) => Math.max(count / all, LEAST_SHARE));
 }
 
 export function sum(values: readonly number[]): number {

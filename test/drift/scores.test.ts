@@ -112,15 +112,23 @@ describe('the scores of a line', () => {
     ]);
   });
 
+  it('keep the last of a branch that judges seldom, and count its share by the captures there are', () => {
+    const watched = watch();
+    for (let i = 0; i < 150; i++) watched.see({ branch: 'rgb' });
+    for (let i = 0; i < 150; i++) watched.see({ branch: 'depth+rgb' });
+    expect(branchOf(watched)).toMatchObject({ share: 0.25, scores: 150 });
+  });
+
   it('are remembered of the two hundred lines that came last', () => {
     const watched = watch();
     for (let line = 0; line < 210; line++) {
       watched.see({ lineId: 'busy' });
       watched.see({ lineId: `line-${line}` });
     }
-    const lines = watched.drift.report().lines.map(({ lineId }) => lineId);
+    const report = watched.drift.report().lines;
+    const lines = report.map(({ lineId }) => lineId);
     expect(lines).toHaveLength(200);
-    expect(lines).toContain('busy');
+    expect(report.find(({ lineId }) => lineId === 'busy')?.captures).toBe(200);
     expect(lines).not.toContain('line-10');
     expect(lines).toContain('line-11');
   });

@@ -50,7 +50,7 @@ async function shown(report: Partial<DriftReport>, metrics = createMetrics()): P
 describe('drift in the metrics', () => {
   it('is, of several recipes, the highest index, the number shifted, and the share of all captures', async () => {
     const lines = [
-      line({ recipe: 'a', captures: 30 }, { psi: 0.1 }),
+      line({ recipe: 'a', captures: 30 }, { psi: 0.1, state: 'moderate' }),
       line({ recipe: 'b', captures: 10, notDecidable: 5 }, { psi: 0.7, share: 0.5, state: 'shifted' }),
     ];
     expect(await shown({ lines })).toEqual([
