@@ -111,7 +111,8 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         const capture = { ...received, ...times, signal, reservePixels, model, arrival };
         const { inspection, replayed } = await captures.inspect(capture);
         if (replayed) reply.header(REPLAYED, 'true');
-        return inspection;
+        // Made here, not read: held to the schema again it would cost as much as writing it.
+        return reply.serializer(JSON.stringify).send(inspection);
       } finally {
         claim.release();
       }
