@@ -119,7 +119,7 @@ const environment = z.object({
   TLS_KEY_FILE: text.optional(),
   TLS_CLIENT_CA_FILE: text.optional(),
   MAX_CONNECTIONS: integer(1, 1_000_000).default(1024),
-  DRIFT_WINDOW: integer(100, 100_000).default(500),
+  DRIFT_WINDOW: integer(100, 10_000).default(500),
   DRIFT_WINDOW_HOURS: integer(1, 8760).default(24),
   SENSOR_DEAD_CAPTURES: integer(2, 100_000).default(20),
   SENSOR_FROZEN_CAPTURES: integer(2, 100_000).default(5),
