@@ -6,6 +6,7 @@ import { openBudget } from './app/budget.js';
 import { openCaptures } from './app/captures.js';
 import { openDrift } from './app/drift.js';
 import type { Ends } from './app/ending.js';
+import { openImages } from './app/images.js';
 import { type Inference, openInference } from './app/inference.js';
 import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
@@ -20,7 +21,6 @@ import { ModelRegistry } from './bundle/registry.js';
 import { parsePublicKeys } from './bundle/signature.js';
 import type { Config } from './config.js';
 import { encodeNpy, encodePng16, renderHeatmap } from './heatmap/render.js';
-import { thumbnail } from './heatmap/thumbnail.js';
 import { prepareFarewell } from './http/farewell.js';
 import { createServer, mountRoutes } from './http/server.js';
 import { createKeeper } from './inspect/keep.js';
@@ -112,7 +112,7 @@ async function openRooms(
     recipes: recipes.list().map(({ id, revision }) => ({ id, revision })),
     keys: security.keys?.ids ?? null,
   });
-  const retention = openRetention(config, storage.store, metrics, log);
+  const retention = openRetention(config, storage.store, recipes, metrics, log);
   closers.push(() => retention.close());
 
   const push = openPush(config, storage, metrics, log);
@@ -125,7 +125,6 @@ async function openRooms(
   const keeper = createKeeper({
     store: storage.store,
     timeoutMs: config.storeTimeoutMs,
-    ...(config.keepCaptures === 'thumbnail' ? { thumbnail } : {}),
     onFailure: (error) => {
       metrics.storeFailed();
       log.error({ err: error }, 'an inspection was answered but not stored');
@@ -135,6 +134,9 @@ async function openRooms(
       inference.scheduler.tookAfterwards(elapsedMs);
     },
   });
+
+  const images = openImages(config, storage.store, metrics, log);
+  closers.push(() => images.idle());
 
   const drift = openDrift(config, models.bundles);
   const inspect = createInspect({
@@ -146,6 +148,8 @@ async function openRooms(
     },
     scheduler: inference.scheduler,
     keeper,
+    images,
+    imagePolicy: { captures: config.keepCaptures, originals: config.keepOriginals },
     nowMs: () => performance.now(),
     onInspected: (inspection, good) => {
       metrics.inspected(inspection);

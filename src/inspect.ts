@@ -6,6 +6,7 @@ import { type DecodedParts, type Decoder, decodeParts, type ReservePixels } from
 import { newInspectionId } from './inspect/inspection-id.js';
 import { batchOfOne, judgeAnswer } from './inspect/judge-answer.js';
 import type { Keeper } from './inspect/keep.js';
+import type { ImageKeeper, ImagePolicy } from './inspect/keep-images.js';
 import { record } from './inspect/record.js';
 import type { CaptureMetadata, Inspection } from './inspection.js';
 import type { Recipes } from './recipes/recipes.js';
@@ -42,6 +43,9 @@ export interface InspectionRooms {
   readonly decoder: Decoder;
   readonly scheduler: Pick<Scheduler, 'submit'>;
   readonly keeper: Keeper;
+  readonly images: Pick<ImageKeeper, 'keep'>;
+  /** Where the recipe has none of its own. */
+  readonly imagePolicy: ImagePolicy;
   readonly nowMs: () => number;
   /** Every answer, also of a part that was not decidable, and the good signals of its capture by modality. */
   readonly onInspected: (inspection: Inspection, good: DecodedParts['good']) => void;
@@ -51,7 +55,7 @@ export type Inspect = (capture: Capture) => Promise<Inspection>;
 
 /** NOT_DECIDABLE where no good signal arrived. Throws ServiceError where the capture is at fault, or overload is. */
 export function createInspect(rooms: InspectionRooms): Inspect {
-  const { models, recipes, decoder, scheduler, keeper, nowMs, onInspected } = rooms;
+  const { models, recipes, decoder, scheduler, keeper, images, imagePolicy, nowMs, onInspected } = rooms;
   return async (capture) => {
     const { parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal, reservePixels } = capture;
     const { inspectionId = newInspectionId(receivedAt.getTime()), revision = 1, previous = null } = capture;
@@ -87,7 +91,9 @@ export function createInspect(rooms: InspectionRooms): Inspect {
     const findings = { ...identity, metadata, assignment, decoded, judged, timings, receivedAt };
     const inspection = record({ ...findings, completedAt: new Date() });
     await capture.claimed;
-    const answered = await keeper.keep(inspection, judged, decoded.good);
+    const answered = await keeper.keep(inspection, judged);
+    const seen = { parts, good: decoded.good, frame: judged?.frame };
+    if (answered.stored) images.keep(answered, seen, { ...imagePolicy, ...assignment.imagePolicy });
     onInspected(answered, decoded.good);
     return answered;
   };

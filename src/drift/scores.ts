@@ -68,8 +68,11 @@ export class ScoreWindows {
     this.#size = size;
   }
 
-  add({ lineId, recipe, model: { name, version }, branch, score }: Inspection, atMs: number): void {
-    const model = `${name}@${version}`;
+  add(inspection: Inspection, atMs: number): void {
+    const { lineId, recipe, branch, mask } = inspection;
+    const model = `${inspection.model.name}@${inspection.model.version}`;
+    // The calibration knows no masks: what the model gave is held against it.
+    const score = mask?.unmaskedScore ?? inspection.score;
     const group = this.#groups.of(keyOf(lineId, recipe, model), () => ({
       lineId,
       recipe,

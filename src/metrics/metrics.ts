@@ -38,7 +38,9 @@ export interface Metrics {
   rendered(seconds: number): void;
   storeFailed(): void;
   /** `fill`: 0 to 1, how near the nearest limit is. */
-  storeUsage(records: number, bytes: number, fill: number): void;
+  storeUsage(usage: { records: number; bytes: number; imageBytes: number }, fill: number): void;
+  captureImages(outcome: string, count: number): void;
+  captureImagesLimit(bytes: number): void;
   removed(what: 'images' | 'records', reason: 'age' | 'count' | 'bytes', count: number): void;
   spooled(records: number, bytes: number): void;
   spoolDropped(): void;
@@ -136,11 +138,14 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
     saved: (seconds) => took('save', seconds),
     rendered: (seconds) => took('render', seconds),
     storeFailed: () => m.branchline_store_errors_total.inc(),
-    storeUsage(records, bytes, fill) {
+    storeUsage({ records, bytes, imageBytes }, fill) {
       m.branchline_store_records.set(records);
       m.branchline_store_bytes.set(bytes);
+      m.branchline_capture_images_bytes.set(imageBytes);
       m.branchline_store_fill_ratio.set(fill);
     },
+    captureImages: (outcome, count) => m.branchline_capture_images_total.inc({ outcome }, count),
+    captureImagesLimit: (bytes) => m.branchline_capture_images_limit_bytes.set(bytes),
     removed: (what, reason, count) => m.branchline_retention_removed_total.inc({ what, reason }, count),
     spooled(records, bytes) {
       m.branchline_spool_records.set(records);

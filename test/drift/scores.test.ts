@@ -50,6 +50,13 @@ describe('the scores of a line', () => {
     expect(branchOf(large)?.psi).toBeCloseTo(0.225, 3);
   });
 
+  it('are what the model gave, also where a mask left less of it', () => {
+    const watched = watch();
+    for (const unmaskedScore of spread(200, 0.2, 0.6))
+      watched.see({ score: 0.1, mask: { frames: ['rgb'], hash: '', unmaskedScore } });
+    expect(branchOf(watched)?.state).toBe('stable');
+  });
+
   it('say nothing of fewer than a hundred, and say it of the hundredth', () => {
     const watched = watch();
     for (const score of spread(99, 0.8, 0.9)) watched.see({ score });

@@ -75,7 +75,8 @@ describe('metrics', () => {
     metrics.oldestWait(1.5);
     metrics.spooled(2, 7000);
     metrics.spoolDropped();
-    metrics.storeUsage(12, 3400, 0.5);
+    metrics.storeUsage({ records: 12, bytes: 3400, imageBytes: 600 }, 0.5);
+    metrics.captureImages('evicted', 2);
     metrics.removed('images', 'age', 3);
     metrics.batchStarted(3, 'tiny@1');
     metrics.refused('OVERLOADED');
