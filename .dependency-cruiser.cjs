@@ -1,7 +1,8 @@
 // Holds the directions of docs/architecture.md: what runs may import what.
 // It reads the compiled files, where type-only imports are gone: rooms may share types, not code.
 
-const ROOMS = 'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push|security';
+const ROOMS =
+  'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push|security|drift';
 
 /** @param {string} name @param {string} target @param {string[]} allowed */
 const sole = (name, target, allowed) => ({

@@ -1,9 +1,11 @@
 // Counts what the rooms report, by the catalogue; the app wires their callbacks to it.
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { DriftReport } from '../drift/drift.js';
 import type { ErrorCode } from '../errors.js';
 import { type Inspection, verdict as verdicts } from '../inspection.js';
 import { BoundedLabels } from './bounded-labels.js';
 import { CATALOGUE } from './catalogue.js';
+import { showDrift } from './drift.js';
 import { createInstruments } from './instruments.js';
 import { createTritonMetrics } from './triton.js';
 
@@ -31,6 +33,7 @@ export interface Metrics {
   /** From the request to the last byte of its body. */
   received(seconds: number): void;
   inspected(inspection: Inspection): void;
+  drifted(report: DriftReport): void;
   saved(seconds: number): void;
   rendered(seconds: number): void;
   storeFailed(): void;
@@ -90,6 +93,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
   const m = createInstruments(CATALOGUE, registry);
   const triton = withTriton ? createTritonMetrics(registry) : undefined;
   const lineLabels = new BoundedLabels(lines);
+  const labelOf = (lineId: string | null) => lineLabels.of(lineId ?? NO_LINE);
   for (const code of WATCHED) m.branchline_refusals_total.inc({ code }, 0);
   // What nobody has counted yet is not 0.
   m.branchline_review_backlog.remove();
@@ -105,7 +109,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
 
   const inspected = (inspection: Inspection) => {
     const { lineId, model, verdict, branch, modalities, score, timings } = inspection;
-    const line = lineLabels.of(lineId ?? NO_LINE);
+    const line = labelOf(lineId);
     m.branchline_inspections_total.inc({
       model: model === null ? '' : `${model.name}@${model.version}`,
       verdict,
@@ -131,6 +135,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
       m.branchline_http_request_seconds.observe({ method, route, status }, seconds),
     received: (seconds) => took('receive', seconds),
     inspected,
+    drifted: (report) => showDrift(m, labelOf, report),
     saved: (seconds) => took('save', seconds),
     rendered: (seconds) => took('render', seconds),
     storeFailed: () => m.branchline_store_errors_total.inc(),

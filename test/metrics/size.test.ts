@@ -1,5 +1,6 @@
 // How large one scrape becomes where every label takes every value it can.
 import { describe, expect, it } from '@jest/globals';
+import type { DriftReport } from '../../src/drift/drift.js';
 import type { Inspection } from '../../src/inspection.js';
 import { MAX_NAMES } from '../../src/metrics/bounded-labels.js';
 import { createMetrics } from '../../src/metrics/metrics.js';
@@ -32,6 +33,32 @@ const branches = Array.from({ length: 2 ** MODALITIES.length - 1 }, (_, at) =>
   MODALITIES.filter((_name, bit) => (at + 1) & (1 << bit)).join('+'),
 );
 
+/** Every branch of every line, every sensor. */
+function driftOf(lines: number): DriftReport {
+  const ids = Array.from({ length: lines }, (_, line) => `line-${line}`);
+  const captures = {
+    recipe: null,
+    model: 'demo-part@3',
+    captures: 500,
+    notDecidable: 1,
+    oldest: '',
+    newest: '',
+  };
+  const scores = { share: 1 / 15, scores: 500, calibrationParts: 180, limit: 0.25, bins: [] };
+  const counts = { stationId: null, recipe: null, missedCaptures: 0, sameCaptures: 1, lastSeenAt: '' };
+  return {
+    since: '',
+    lines: ids.map((lineId) => ({
+      lineId,
+      ...captures,
+      branches: branches.map((branch) => ({ branch, ...scores, state: 'stable', psi: Math.PI / 100 })),
+    })),
+    sensors: ids.flatMap((lineId) =>
+      MODALITIES.map((modality) => ({ lineId, modality, state: 'alive' as const, ...counts })),
+    ),
+  };
+}
+
 function fill(lines: number) {
   const metrics = createMetrics({ triton: true });
   const dropped = MODALITIES.flatMap((name) => REASONS.map((reason) => ({ name, reason, detail: '' })));
@@ -50,6 +77,7 @@ function fill(lines: number) {
           modalities,
           timings,
         } as unknown as Inspection);
+  metrics.drifted(driftOf(lines));
   for (const route of ROUTES) for (const status of STATUSES) metrics.httpAnswered('POST', route, status, 0.1);
   metrics.consumersBehind(new Map(Array.from({ length: 2 * MAX_NAMES }, (_, at) => [`consumer-${at}`, at])));
   return metrics;
