@@ -130,7 +130,7 @@ async function openRooms(
       log.error({ err: error }, 'an inspection was answered but not stored');
     },
     onSaved: (elapsedMs) => {
-      metrics.saved(elapsedMs / 1000);
+      metrics.stageTook('store', elapsedMs / 1000);
       inference.scheduler.tookAfterwards(elapsedMs);
     },
   });
@@ -146,6 +146,7 @@ async function openRooms(
     keeper,
     nowMs: () => performance.now(),
     onInspected: metrics.inspected,
+    onStage: (stage, startMs, endMs) => metrics.stageTook(stage, (endMs - startMs) / 1000),
   });
   const captures = openCaptures({ config, models, recipes, storage, inspect, budget, metrics, log });
   closers.push(() => captures.close());

@@ -7,6 +7,7 @@ import { newInspectionId } from './inspect/inspection-id.js';
 import { batchOfOne, judgeAnswer } from './inspect/judge-answer.js';
 import type { Keeper } from './inspect/keep.js';
 import { record } from './inspect/record.js';
+import { type OnStage, summed } from './inspect/stages.js';
 import type { CaptureMetadata, Inspection } from './inspection.js';
 import type { Recipes } from './recipes/recipes.js';
 import type { Scheduler } from './schedule/scheduler.js';
@@ -42,13 +43,14 @@ export interface InspectionRooms {
   readonly nowMs: () => number;
   /** Every answer, also of a part that was not decidable. */
   readonly onInspected: (inspection: Inspection) => void;
+  readonly onStage: OnStage;
 }
 
 export type Inspect = (capture: Capture) => Promise<Inspection>;
 
 /** NOT_DECIDABLE where no good signal arrived. Throws ServiceError where the capture is at fault, or overload is. */
 export function createInspect(rooms: InspectionRooms): Inspect {
-  const { models, recipes, decoder, scheduler, keeper, nowMs, onInspected } = rooms;
+  const { models, recipes, decoder, scheduler, keeper, nowMs, onInspected, onStage } = rooms;
   return async (capture) => {
     const { parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal, reservePixels } = capture;
     const { inspectionId = newInspectionId(receivedAt.getTime()), revision = 1, previous = null } = capture;
@@ -56,12 +58,19 @@ export function createInspect(rooms: InspectionRooms): Inspect {
     const { bundle, required } = assignment;
     const { modalities, branches } = bundle.manifest;
 
+    // Each part passes the gate as soon as it is decoded, while others still are: told apart by its own time.
+    const gate = summed(decoder.fault, nowMs);
+    const gated = { ...decoder, fault: gate.run };
     const decodeStartMs = nowMs();
-    const decoded = await decodeParts(parts, modalities, metadata, required, decoder, reservePixels);
-    const decodeMs = nowMs() - decodeStartMs;
+    const decoded = await decodeParts(parts, modalities, metadata, required, gated, reservePixels);
+    const decodeEndMs = nowMs();
+    const gateStartMs = decodeEndMs - gate.totalMs();
+    onStage('decode', decodeStartMs, gateStartMs);
+    onStage('gate', gateStartMs, decodeEndMs);
 
     const branch = chooseBranch(branches, decoded, required);
 
+    const submittedMs = nowMs();
     const run =
       branch &&
       (await scheduler.submit({
@@ -69,11 +78,18 @@ export function createInspect(rooms: InspectionRooms): Inspect {
         deadlineMs,
         signal,
       }));
+    const judgeStartMs = nowMs();
+    if (run) {
+      const startedMs = submittedMs + run.queueMs;
+      onStage('queue', submittedMs, startedMs);
+      onStage('run', startedMs, startedMs + run.answer.runMs);
+    }
 
     const judged = branch && run && judgeAnswer(run.answer, branch, assignment);
+    if (judged) onStage('judge', judgeStartMs, nowMs());
 
     const timings = {
-      decodeMs,
+      decodeMs: decodeEndMs - decodeStartMs,
       queueMs: run?.queueMs ?? 0,
       runMs: run?.answer.runMs ?? 0,
       totalMs: nowMs() - receivedMs,
