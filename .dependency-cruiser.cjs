@@ -61,7 +61,8 @@ module.exports = {
       from: { path: '^dist/bench/' },
       to: {
         path: '^dist/src/',
-        pathNot: '^dist/src/(inspection\\.js$|bundle/|modality/decode\\.js$|heatmap/|store/lmdb\\.js$|metrics/metrics\\.js$)',
+        pathNot:
+          '^dist/src/(inspection\\.js$|bundle/|modality/decode\\.js$|heatmap/|store/lmdb\\.js$|metrics/metrics\\.js$)',
       },
     },
     {
@@ -74,6 +75,7 @@ module.exports = {
       '^dist/src/store/redis\\.js$',
       '^dist/src/app/storage\\.js$',
     ]),
+    sole('security-checks-tokens', 'node_modules/jose/', ['^dist/src/security/']),
     sole('mqtt-publishes', 'node_modules/mqtt/', ['^dist/src/push/mqtt\\.js$']),
     sole('metrics-count', 'node_modules/prom-client/', ['^dist/src/metrics/']),
   ],

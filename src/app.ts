@@ -110,6 +110,7 @@ async function openRooms(
     models: models.bundles.map(({ key, sha256 }) => ({ key, sha256 })),
     recipes: recipes.list().map(({ id, revision }) => ({ id, revision })),
     keys: security.keys?.ids ?? null,
+    tokenKeys: security.tokens?.kids ?? null,
   });
   const retention = openRetention(config, storage.store, metrics, log);
   closers.push(() => retention.close());

@@ -110,6 +110,11 @@ const environment = z.object({
   GATE_AUDIO_MIN_RMS: decimal(1).optional(),
   GATE_AUDIO_MAX_CLIPPED: decimal(1).optional(),
   API_KEYS_FILE: text.optional(),
+  JWT_JWKS_FILE: text.optional(),
+  JWT_ISSUER: text.optional(),
+  JWT_AUDIENCE: text.optional(),
+  JWT_SCOPES_CLAIM: text.default('scope'),
+  JWT_LINES_CLAIM: text.optional(),
   ALLOW_UNAUTHENTICATED: z.stringbool('must be true or false').default(false),
   METRICS_ACCESS: oneOf(['open', 'read']).default('open'),
   RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(6000),
@@ -161,14 +166,21 @@ function whatIsSet(env: Readonly<Record<string, string | undefined>>): Record<st
 /** What is wrong with variables that are each right by themselves. */
 function faultBetween(env: z.infer<typeof environment>): string | undefined {
   const { HOST, API_KEYS_FILE, ALLOW_UNAUTHENTICATED, METRICS_ACCESS } = env;
+  const { JWT_JWKS_FILE, JWT_ISSUER, JWT_AUDIENCE, JWT_LINES_CLAIM } = env;
   const { TLS_CERT_FILE, TLS_KEY_FILE, TLS_CLIENT_CA_FILE } = env;
-  if (API_KEYS_FILE === undefined && !ALLOW_UNAUTHENTICATED && !isLoopback(HOST))
+  const asksNobody = API_KEYS_FILE === undefined && JWT_JWKS_FILE === undefined;
+  if (asksNobody && !ALLOW_UNAUTHENTICATED && !isLoopback(HOST))
     return (
-      `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys), ` +
-      'or ALLOW_UNAUTHENTICATED=true where everybody who reaches the port may do everything'
+      `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys) ` +
+      'or JWT_JWKS_FILE, or ALLOW_UNAUTHENTICATED=true where everybody who reaches the port may do everything'
     );
-  if (API_KEYS_FILE === undefined && METRICS_ACCESS === 'read')
-    return 'METRICS_ACCESS=read: it asks for a key, and API_KEYS_FILE is not set';
+  if (asksNobody && METRICS_ACCESS === 'read')
+    return 'METRICS_ACCESS=read: it asks for a key, and neither API_KEYS_FILE nor JWT_JWKS_FILE is set';
+  // Without them any token of the same provider would do, also one that was given out for another service.
+  if (JWT_JWKS_FILE !== undefined && (JWT_ISSUER === undefined || JWT_AUDIENCE === undefined))
+    return 'JWT_JWKS_FILE: set JWT_ISSUER and JWT_AUDIENCE too; tokens for others are not for this service';
+  if (JWT_JWKS_FILE === undefined && (JWT_ISSUER ?? JWT_AUDIENCE ?? JWT_LINES_CLAIM) !== undefined)
+    return 'JWT_ISSUER, JWT_AUDIENCE, JWT_LINES_CLAIM: they are about tokens, and JWT_JWKS_FILE is not set';
   if ((TLS_CERT_FILE === undefined) !== (TLS_KEY_FILE === undefined))
     return 'TLS_CERT_FILE, TLS_KEY_FILE: set both, or neither';
   if (TLS_CLIENT_CA_FILE !== undefined && TLS_CERT_FILE === undefined)
@@ -243,6 +255,7 @@ function toConfig(env: z.infer<typeof environment>) {
     mqttUrl: env.MQTT_URL,
     eventsMaxClients: env.EVENTS_MAX_CLIENTS,
     apiKeysFile: env.API_KEYS_FILE,
+    jwt: tokensOf(env),
     metricsAccess: env.METRICS_ACCESS,
     ratePerMinute: env.RATE_LIMIT_PER_MINUTE,
     auditFile: env.AUDIT_FILE,
@@ -265,6 +278,13 @@ function toConfig(env: z.infer<typeof environment>) {
       audioMaxClipped: env.GATE_AUDIO_MAX_CLIPPED,
     }),
   };
+}
+
+/** undefined: tokens are not taken. */
+function tokensOf(env: z.infer<typeof environment>) {
+  const { JWT_JWKS_FILE: jwksFile, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = env;
+  if (jwksFile === undefined || issuer === undefined || audience === undefined) return undefined;
+  return { jwksFile, issuer, audience, scopesClaim: env.JWT_SCOPES_CLAIM, linesClaim: env.JWT_LINES_CLAIM };
 }
 
 /** workers x threads <= cores: more than that loses throughput, measured. */

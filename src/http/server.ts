@@ -7,7 +7,7 @@ import type { Captures } from '../captures/captures.js';
 import type { ErrorCode } from '../errors.js';
 import type { Recipes } from '../recipes/recipes.js';
 import type { AuditLog } from '../security/audit-log.js';
-import type { KeyRing } from '../security/key-ring.js';
+import type { Identify } from '../security/caller.js';
 import type { ResultStore } from '../store/store.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import { guardRoutes } from './access.js';
@@ -63,7 +63,7 @@ export interface HttpOptions {
 /** What stands before every route. */
 export interface Guard {
   /** undefined: every caller may do everything. */
-  readonly keys: Pick<KeyRing, 'identify'> | undefined;
+  readonly identify: Identify | undefined;
   readonly metricsAccess: 'open' | 'read';
   /** Of each key; 0: no limit. */
   readonly ratePerMinute: number;
@@ -160,17 +160,17 @@ export async function mountRoutes(
 
 /** Before the routes: each is held to its row of access-table.ts. */
 async function guard(server: FastifyInstance, { security, store, captures }: HttpRooms): Promise<void> {
-  const { keys, metricsAccess, ratePerMinute, audit, onAuditFailure } = security;
+  const { identify, metricsAccess, ratePerMinute, audit, onAuditFailure } = security;
   const auditing = audit && { audit, monotonicMs: () => performance.now(), onFailure: onAuditFailure };
   guardRoutes(server, {
-    keys,
+    identify,
     metricsAccess,
     store,
     captures,
     nowMs: Date.now,
     onRefused: auditing === undefined ? () => {} : auditRefusals(auditing),
   });
-  await limitRates(server, { perMinute: keys === undefined ? 0 : ratePerMinute });
+  await limitRates(server, { perMinute: identify === undefined ? 0 : ratePerMinute });
   if (auditing !== undefined) auditRoutes(server, auditing);
 }
 

@@ -17,8 +17,8 @@ describe('the address', () => {
     '%s needs keys, or a word that it shall not',
     (HOST) => {
       expect(() => loadConfig({ HOST })).toThrow(
-        `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys), ` +
-          'or ALLOW_UNAUTHENTICATED=true',
+        `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys) ` +
+          'or JWT_JWKS_FILE, or ALLOW_UNAUTHENTICATED=true',
       );
       expect(() => loadConfig({ HOST, ALLOW_UNAUTHENTICATED: 'false' })).toThrow('without API keys');
       expect(loadConfig({ HOST, ALLOW_UNAUTHENTICATED: 'true' }).host).toBe(HOST);
@@ -33,7 +33,11 @@ describe('the address', () => {
 
 describe('variables that do not go together', () => {
   it.each([
-    [{ METRICS_ACCESS: 'read' }, 'METRICS_ACCESS=read: it asks for a key, and API_KEYS_FILE is not set'],
+    [{ METRICS_ACCESS: 'read' }, 'METRICS_ACCESS=read: it asks for a key, and neither API_KEYS_FILE'],
+    [{ JWT_JWKS_FILE: 'a', JWT_ISSUER: 'b' }, 'JWT_JWKS_FILE: set JWT_ISSUER and JWT_AUDIENCE too'],
+    [{ JWT_JWKS_FILE: 'a', JWT_AUDIENCE: 'b' }, 'JWT_JWKS_FILE: set JWT_ISSUER and JWT_AUDIENCE too'],
+    [{ JWT_ISSUER: 'a' }, 'they are about tokens, and JWT_JWKS_FILE is not set'],
+    [{ JWT_LINES_CLAIM: 'a' }, 'they are about tokens, and JWT_JWKS_FILE is not set'],
     [{ TLS_CERT_FILE: 'a' }, 'TLS_CERT_FILE, TLS_KEY_FILE: set both, or neither'],
     [{ TLS_KEY_FILE: 'a' }, 'TLS_CERT_FILE, TLS_KEY_FILE: set both, or neither'],
     [{ TLS_CLIENT_CA_FILE: 'a' }, 'TLS_CLIENT_CA_FILE: clients show certificates over TLS only'],

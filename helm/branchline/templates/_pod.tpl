@@ -103,6 +103,9 @@ spec:
         # The whole folder: a file mounted alone would not follow its Secret.
         - { name: keys, mountPath: /etc/branchline-keys, readOnly: true }
         {{- end }}
+        {{- if .Values.tokens.existingConfigMap }}
+        - { name: tokens, mountPath: /etc/branchline-tokens, readOnly: true }
+        {{- end }}
         {{- if .Values.recipes }}
         - { name: recipes, mountPath: /etc/branchline, readOnly: true }
         {{- end }}
@@ -123,6 +126,10 @@ spec:
     {{- with .Values.keys.existingSecret }}
     - name: keys
       secret: { secretName: {{ . }} }
+    {{- end }}
+    {{- with .Values.tokens.existingConfigMap }}
+    - name: tokens
+      configMap: { name: {{ . }} }
     {{- end }}
     {{- if .Values.recipes }}
     - name: recipes
@@ -172,9 +179,18 @@ securityContext:
 - { name: PORT, value: '8080' }
 {{- if .Values.keys.existingSecret }}
 - { name: API_KEYS_FILE, value: {{ printf "/etc/branchline-keys/%s" .Values.keys.key }} }
-{{- else }}
+{{- else if not .Values.tokens.existingConfigMap }}
 # The network policy is all that stands before it.
 - { name: ALLOW_UNAUTHENTICATED, value: 'true' }
+{{- end }}
+{{- with .Values.tokens }}
+{{- if .existingConfigMap }}
+- { name: JWT_JWKS_FILE, value: {{ printf "/etc/branchline-tokens/%s" .key }} }
+- { name: JWT_ISSUER, value: {{ .issuer | quote }} }
+- { name: JWT_AUDIENCE, value: {{ .audience | quote }} }
+- { name: JWT_SCOPES_CLAIM, value: {{ .scopesClaim | quote }} }
+- { name: JWT_LINES_CLAIM, value: {{ .linesClaim | quote }} }
+{{- end }}
 {{- end }}
 - { name: MODELS_DIR, value: {{ include "branchline.modelsDir" . }} }
 {{- with .Values.models.include }}
