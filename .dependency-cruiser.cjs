@@ -1,7 +1,8 @@
 // Holds the directions of docs/architecture.md: what runs may import what.
 // It reads the compiled files, where type-only imports are gone: rooms may share types, not code.
 
-const ROOMS = 'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push|security';
+const ROOMS =
+  'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push|security|tracing';
 
 /** @param {string} name @param {string} target @param {string[]} allowed */
 const sole = (name, target, allowed) => ({
@@ -76,6 +77,7 @@ module.exports = {
       '^dist/src/app/storage\\.js$',
     ]),
     sole('security-checks-tokens', 'node_modules/jose/', ['^dist/src/security/']),
+    sole('tracing-exports-spans', 'node_modules/@opentelemetry/', ['^dist/src/tracing/otlp\\.js$']),
     sole('mqtt-publishes', 'node_modules/mqtt/', ['^dist/src/push/mqtt\\.js$']),
     sole('metrics-count', 'node_modules/prom-client/', ['^dist/src/metrics/']),
   ],

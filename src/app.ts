@@ -13,6 +13,7 @@ import { openRetention } from './app/retention.js';
 import { openSecurity, readTls } from './app/security.js';
 import { openStorage } from './app/storage.js';
 import { observeStorage, timed } from './app/timed.js';
+import { attributesOf, openTracing } from './app/tracing.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
 import { ModelRegistry } from './bundle/registry.js';
@@ -24,7 +25,7 @@ import { prepareFarewell } from './http/farewell.js';
 import { createServer, mountRoutes } from './http/server.js';
 import { createKeeper } from './inspect/keep.js';
 import { createInspect } from './inspect.js';
-import { createMetrics } from './metrics/metrics.js';
+import { createMetrics, type Stage } from './metrics/metrics.js';
 import { decodePart } from './modality/decode.js';
 import { defaultGateLimits, qualityFault } from './modality/gate.js';
 import { loadSeeds } from './recipes/seeds.js';
@@ -83,9 +84,21 @@ async function openRooms(
   closers: (() => Promise<unknown>)[],
 ): Promise<Rooms> {
   const metrics = createMetrics({ lines: config.metricsLines, triton: config.tritonMetrics });
-  const server = createServer({ ...config, tls: await readTls(config) }, hurry.signal, metrics.refused);
+  const tracing = await openTracing(config, (detail) =>
+    server.log.error({ detail }, 'spans could not be exported'),
+  );
+  closers.push(() => tracing.close());
+  const tls = await readTls(config);
+  const server = createServer({ ...config, tls, tracing }, hurry.signal, metrics.refused);
   const farewell = prepareFarewell(server, hurry.signal);
   const { log } = server;
+
+  const onStage = (stage: Stage, startMs: number, endMs: number) => {
+    metrics.stageTook(stage, (endMs - startMs) / 1000);
+    tracing.stage(stage, startMs, endMs);
+  };
+  const stageEnded = (stage: Stage, tookMs: number) =>
+    onStage(stage, performance.now() - tookMs, performance.now());
 
   const publicKeys = config.modelPublicKey === undefined ? [] : parsePublicKeys(config.modelPublicKey);
   const folders = await discoverBundles(config.modelsDir, config.models);
@@ -131,7 +144,7 @@ async function openRooms(
       log.error({ err: error }, 'an inspection was answered but not stored');
     },
     onSaved: (elapsedMs) => {
-      metrics.stageTook('store', elapsedMs / 1000);
+      stageEnded('store', elapsedMs);
       inference.scheduler.tookAfterwards(elapsedMs);
     },
   });
@@ -146,8 +159,11 @@ async function openRooms(
     scheduler: inference.scheduler,
     keeper,
     nowMs: () => performance.now(),
-    onInspected: metrics.inspected,
-    onStage: (stage, startMs, endMs) => metrics.stageTook(stage, (endMs - startMs) / 1000),
+    onInspected: (inspection) => {
+      metrics.inspected(inspection);
+      tracing.describe(attributesOf(inspection));
+    },
+    onStage,
   });
   const captures = openCaptures({ config, models, recipes, storage, inspect, budget, metrics, log });
   closers.push(() => captures.close());
@@ -171,6 +187,7 @@ async function openRooms(
       },
       metrics: {
         ...metrics,
+        received: (seconds) => stageEnded('receive', seconds * 1000),
         scrape: () => {
           const { pool, scheduler } = inference;
           metrics.workers(pool.alive, pool.wanted, pool.stuck);

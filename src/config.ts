@@ -38,6 +38,7 @@ const hosts = list.refine(
   (items) => items.every((item) => /^(https?:\/\/)?(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.test(item)),
   'must list hosts, hosts with port or origins by comma, such as mes.example,10.0.0.5:8443,https://hooks.example',
 );
+const httpUrl = z.url({ protocol: /^https?$/, message: 'must be an http:// or https:// URL' });
 const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
   z.enum(options, `must be one of ${options.join(', ')}`);
 
@@ -126,6 +127,9 @@ const environment = z.object({
   MAX_CONNECTIONS: integer(1, 1_000_000).default(1024),
   METRICS_LINES: list.refine((lines) => lines.length <= 50, 'must be at most 50 names').default([]),
   TRITON_METRICS: z.stringbool('must be true or false').default(false),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_SERVICE_NAME: text.default('branchline'),
+  OTEL_TRACES_SAMPLER_ARG: decimal(1).default(1),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -268,6 +272,15 @@ function toConfig(env: z.infer<typeof environment>) {
     metricsLines: env.METRICS_LINES,
     tritonMetrics: env.TRITON_METRICS,
     logLevel: env.LOG_LEVEL,
+    /** undefined: no spans are made. */
+    otlp:
+      env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? undefined
+        : {
+            endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+            serviceName: env.OTEL_SERVICE_NAME,
+            ratio: env.OTEL_TRACES_SAMPLER_ARG,
+          },
     /** Instead of the gate's own defaults. */
     gateLimits: given<GateLimits>({
       imageMinStd: env.GATE_IMAGE_MIN_STD,

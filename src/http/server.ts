@@ -9,6 +9,7 @@ import type { Recipes } from '../recipes/recipes.js';
 import type { AuditLog } from '../security/audit-log.js';
 import type { Identify } from '../security/caller.js';
 import type { ResultStore } from '../store/store.js';
+import { plainTracing, type Tracing } from '../tracing/tracing.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import { guardRoutes } from './access.js';
 import { auditRefusals, auditRoutes } from './audit.js';
@@ -31,6 +32,7 @@ import type { BodyForm } from './read-capture.js';
 import { recipeRoutes } from './recipes.js';
 import { reviewRoutes } from './reviews.js';
 import { setSecurityHeaders } from './security-headers.js';
+import { traceRequests } from './trace.js';
 import { shuttingDown } from './waiting-client.js';
 import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
 
@@ -58,6 +60,8 @@ export interface HttpOptions {
   readonly tls?: TlsFiles | undefined;
   /** Further ones are closed at once. */
   readonly maxConnections?: number;
+  /** Absent: no more than ids. */
+  readonly tracing?: Tracing;
 }
 
 /** What stands before every route. */
@@ -101,9 +105,11 @@ export function createServer(
   onRefused: (code: ErrorCode) => void,
 ): FastifyInstance {
   const drainLimits = { stallMs: options.bodyStallMs, hurry };
+  const traces = traceRequests(options.tracing ?? plainTracing);
   const server = Fastify({
     ...(options.tls && { https: options.tls as never }),
-    logger: { level: options.logLevel },
+    logger: { level: options.logLevel, mixin: traces.mixin as never },
+    childLoggerFactory: traces.childLoggerFactory,
     clientErrorHandler: answerBrokenHttp,
     // What the router itself refuses reaches no error handler.
     frameworkErrors: (error, request, reply) => {
@@ -121,6 +127,7 @@ export function createServer(
     logController: new LogController({ disableRequestLogging: true }),
   });
   if (options.maxConnections !== undefined) server.server.maxConnections = options.maxConnections;
+  traces.mount(server);
   setSecurityHeaders(server, { overTls: options.tls !== undefined });
   // Fastify's own would hold a body before anything of it was counted: also of a route that is not there.
   server.removeAllContentTypeParsers();
