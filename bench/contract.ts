@@ -37,7 +37,7 @@ const SECRET = 'of-the-contract-test';
 const SETTINGS = `[checks]
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "503"]
 `;
-/** An event stream does not end: test/http/events.test.ts reads it. */
+/** An event stream does not end, and schemathesis waits for the end: test/http/events.test.ts reads it. */
 const ENDLESS = '/v1/events';
 
 interface Fuzzing {

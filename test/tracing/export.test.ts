@@ -1,4 +1,5 @@
 // Traces over the service's socket: what the client is told, what is logged, and what a collector gets.
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,11 +45,17 @@ const post = (url: string, headers: Record<string, string> = {}, parts = good.pa
   });
 
 describe('without a collector', () => {
+  const running: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of running.splice(0)) child.kill('SIGKILL');
+  });
+
   it('goes on with the trace of the caller, in the answer and in each line of the log', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'branchline-trace-'));
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const service = spawnService({ PORT: `${port}`, STORE_PATH: join(folder, 'store'), LOG_LEVEL: 'info' });
+    running.push(service.child);
     await untilReady(url, service);
     const answered = await post(url, { traceparent: recorded });
     expect(parseTraceparent(answered.headers.get('traceresponse') ?? '')).toMatchObject({
@@ -91,7 +98,11 @@ describe('with a collector', () => {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}'),
     );
   });
-  afterEach(() => collector.close());
+  // Also where a test failed before it came to its end.
+  afterEach(async () => {
+    await service.close();
+    await collector.close();
+  });
 
   const start = async (env: Record<string, string> = {}) => {
     service = await startService({
