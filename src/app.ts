@@ -174,7 +174,7 @@ async function openRooms(
       captures: captures.captures,
       recipes,
       budget,
-      admit: (deadlineMs) => inference.scheduler.assertRoom(deadlineMs),
+      arrive: (deadlineMs) => inference.scheduler.arrive(deadlineMs),
       store: storage.store,
       webhooks: push,
       models,

@@ -10,6 +10,7 @@ import { record } from './inspect/record.js';
 import { type OnStage, summed } from './inspect/stages.js';
 import type { CaptureMetadata, Inspection } from './inspection.js';
 import type { Recipes } from './recipes/recipes.js';
+import type { Arrival } from './schedule/arrivals.js';
 import type { Scheduler } from './schedule/scheduler.js';
 
 export interface Capture {
@@ -25,6 +26,8 @@ export interface Capture {
   /** Aborts when the client is gone or the deadline has passed. */
   readonly signal: AbortSignal;
   readonly reservePixels: ReservePixels;
+  /** Of a client that waits: its place until the capture is queued. */
+  readonly arrival?: Arrival | undefined;
   /** Fixed before by whoever may have to run the capture again; absent: a new one. */
   readonly inspectionId?: string;
   readonly revision?: number;
@@ -54,6 +57,7 @@ export function createInspect(rooms: InspectionRooms): Inspect {
   return async (capture) => {
     const { parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal, reservePixels } = capture;
     const { inspectionId = newInspectionId(receivedAt.getTime()), revision = 1, previous = null } = capture;
+    const { arrival } = capture;
     const assignment = assign(metadata, model, models, recipes);
     const { bundle, required } = assignment;
     const { modalities, branches } = bundle.manifest;
@@ -77,6 +81,7 @@ export function createInspect(rooms: InspectionRooms): Inspect {
         call: { model: bundle.key, branch: branch.id, inputs: batchOfOne(branch, decoded.good) },
         deadlineMs,
         signal,
+        arrival,
       }));
     const judgeStartMs = nowMs();
     if (run) {

@@ -15,8 +15,8 @@ export const HELP = `Finds how many inference threads this machine should run a 
   --out FILE     where the settings go                        (default var/tuning.env)
   --help         this text
 
-Every setting of WORKERS x INTRA_OP_THREADS that fits the cores is tried on the service itself, saturated and
-with one client; on a GPU (EXECUTION_PROVIDERS, as for the service) also MAX_BATCH. Do nothing else on the
+WORKERS x INTRA_OP_THREADS, up to as many of each as there are cores, are tried on the service itself, saturated
+and with one client; on a GPU (EXECUTION_PROVIDERS, as for the service) also MAX_BATCH. Do nothing else on the
 machine meanwhile. The most captures a second win; where two are within 3 %, the one that answers a single
 client sooner. FILE is an environment file: node --env-file=FILE dist/src/main.js, docker run --env-file FILE,
 EnvironmentFile=FILE.

@@ -18,14 +18,17 @@ const GPU_BATCHES = [1, 4, 16];
 /** Below this, two settings differ by what the machine did beside them. */
 const SAME = 0.03;
 
-/** All workers × threads that fit, with threads in powers of two, and one worker alone to compare with. */
+/**
+ * With threads in powers of two: a worker for each core, which then share the cores where all are busy and have them
+ * to themselves where one is; as many workers as have cores of their own; and one alone to compare with.
+ */
 export function settingsFor(cores: number, provider: string): Setting[] {
   const batches = provider === 'cpu' ? [1] : GPU_BATCHES;
   // Runs of WebGPU may not overlap; a GPU that others share gains from a second worker at most.
   const most = provider === 'webgpu' ? 1 : provider === 'cpu' ? cores : 2;
   const settings: Setting[] = [];
   for (let threads = 1; threads <= (provider === 'cpu' ? cores : 1); threads *= 2)
-    for (const workers of new Set([Math.min(most, Math.floor(cores / threads)), 1]))
+    for (const workers of new Set([most, Math.min(most, Math.floor(cores / threads)), 1]))
       for (const maxBatch of batches) settings.push({ workers, intraOpThreads: threads, maxBatch });
   return settings;
 }

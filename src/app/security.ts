@@ -5,7 +5,7 @@ import type { TlsFiles } from '../http/server.js';
 import { AuditLog } from '../security/audit-log.js';
 import type { Identify } from '../security/caller.js';
 import { KeyRing } from '../security/key-ring.js';
-import { Tokens } from '../security/tokens.js';
+import type { Tokens } from '../security/tokens.js';
 import type { Log } from './inference.js';
 
 export interface Security {
@@ -74,6 +74,8 @@ async function openKeys({ apiKeysFile }: Config, log: Log, note: Note): Promise<
 
 async function openTokens({ jwt }: Config, log: Log, note: Note): Promise<Tokens | undefined> {
   if (jwt === undefined) return undefined;
+  // Not above: without tokens nothing needs the library they are checked with.
+  const { Tokens } = await import('../security/tokens.js');
   return Tokens.open({
     path: jwt.jwksFile,
     rules: jwt,

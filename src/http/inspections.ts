@@ -4,6 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Captures } from '../captures/captures.js';
 import { deadlineMs, identifier } from '../inspection.js';
+import type { Arrival } from '../schedule/arrivals.js';
 import { noInspection } from '../store/revise.js';
 import type { ResultStore } from '../store/store.js';
 import { assertOwnLine } from './access.js';
@@ -20,7 +21,7 @@ import { watchClient } from './waiting-client.js';
 
 export interface InspectionRouteOptions {
   readonly captures: Pick<Captures, 'inspect' | 'accept'>;
-  readonly admit: (deadlineMs?: number) => void;
+  readonly arrive: (deadlineMs?: number) => Arrival;
   readonly store: Pick<ResultStore, 'get'>;
   readonly budget: ByteBudget;
   readonly metrics: Pick<MetricsPage, 'inFlight' | 'received' | 'bodyStalled'>;
@@ -59,9 +60,10 @@ const getSchema = {
 };
 
 export function inspectionRoutes(instance: FastifyInstance, options: InspectionRouteOptions): void {
-  const { captures, admit, budget, store, metrics, hurry } = options;
+  const { captures, arrive, budget, store, metrics, hurry } = options;
   const { bodyLimitBytes, bodyStallMs, defaultDeadlineMs } = options;
   const server = instance.withTypeProvider<ZodTypeProvider>();
+  const arrivals = new WeakMap<FastifyRequest, Arrival>();
 
   server.post(
     '/v1/inspections',
@@ -70,9 +72,15 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
       config: { documentedBody: captureBody },
       onRequest: async (request, reply) => {
         const known = knownPatience(request);
-        if (!prefersAsync(request)) admit(known === undefined ? undefined : performance.now() + known);
+        const arrival = prefersAsync(request)
+          ? undefined
+          : arrive(known === undefined ? undefined : performance.now() + known);
+        if (arrival !== undefined) arrivals.set(request, arrival);
         metrics.inFlight(1);
-        reply.raw.once('close', () => metrics.inFlight(-1));
+        reply.raw.once('close', () => {
+          metrics.inFlight(-1);
+          arrival?.end();
+        });
       },
     },
     async (request, reply) => {
@@ -99,10 +107,14 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         if (known === undefined) client.waitFor(patienceMs);
         const times = { receivedAt, receivedMs, deadlineMs: receivedMs + patienceMs };
         const { reservePixels } = claim;
-        const capture = { ...received, ...times, signal, reservePixels, model };
+        const arrival = arrivals.get(request);
+        const capture = { ...received, ...times, signal, reservePixels, model, arrival };
         const { inspection, replayed } = await captures.inspect(capture);
         if (replayed) reply.header(REPLAYED, 'true');
-        return jsonOrLine(request, reply, inspection, inspectionLine);
+        const answer = await jsonOrLine(request, reply, inspection, inspectionLine);
+        // Made here, not read: held to the schema again it would cost as much as writing it.
+        if (answer === inspection) reply.serializer(JSON.stringify);
+        return answer;
       } finally {
         claim.release();
       }

@@ -6,6 +6,7 @@ import type { ModelRegistry } from '../bundle/registry.js';
 import type { Captures } from '../captures/captures.js';
 import type { ErrorCode } from '../errors.js';
 import type { Recipes } from '../recipes/recipes.js';
+import type { Arrival } from '../schedule/arrivals.js';
 import type { AuditLog } from '../security/audit-log.js';
 import type { Identify } from '../security/caller.js';
 import type { ResultStore } from '../store/store.js';
@@ -79,8 +80,8 @@ export interface Guard {
 export interface HttpRooms {
   readonly captures: Captures;
   readonly recipes: Recipes;
-  /** Refuses a capture before its body is read. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE. */
-  readonly admit: (deadlineMs?: number) => void;
+  /** Lets a capture in before its body is read. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE. */
+  readonly arrive: (deadlineMs?: number) => Arrival;
   readonly budget: ByteBudget;
   readonly store: ResultStore;
   readonly webhooks: WebhookRouteOptions['webhooks'];

@@ -1,5 +1,5 @@
 // Publishes the feed to an MQTT broker, each line under its own topic, and never holds the line up for it.
-import mqtt, { type MqttClient } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import type { Clock } from './clock.js';
 import { cloudEvent, type PushEvent } from './event.js';
 import { type Feed, follow, knownPosition } from './follow.js';
@@ -68,7 +68,7 @@ async function publish(
     if (!(await store.saveProgress(READER, owner, progress))) throw new LeaseLost();
   };
   await save({ position: await knownPosition(feed, progress.position) });
-  const client = connect(options);
+  const client = await connect(options);
   try {
     const states = new LineStates();
     const from = progress.position;
@@ -92,7 +92,9 @@ function start(position: string): Progress {
   return { position, trial: null, deliveredAt: null };
 }
 
-function connect({ url, onConnected, onFault }: MqttPublisherOptions): MqttClient {
+async function connect({ url, onConnected, onFault }: MqttPublisherOptions): Promise<MqttClient> {
+  // Not above: without a broker it would take a twentieth of the start, and some megabytes.
+  const { default: mqtt } = await import('mqtt');
   const client = mqtt.connect(url, {
     reconnectPeriod: RECONNECT_EVERY_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,

@@ -3,6 +3,7 @@ import { ServiceError } from '../errors.js';
 import type { RunResult } from '../worker/inference-worker.js';
 import type { BatchAnswer, BranchCall } from '../worker/protocol.js';
 import { Afterwards } from './afterwards.js';
+import { type Arrival, Arrivals } from './arrivals.js';
 import { decide, type Reason } from './door.js';
 import { type ExpectedTime, graphsOf } from './expected-time.js';
 import { forecast, type Machine } from './forecast.js';
@@ -37,6 +38,8 @@ export interface Submission {
   readonly deadlineMs: number;
   /** Aborts when the caller is gone or its deadline has passed; its reason becomes the rejection. */
   readonly signal: AbortSignal;
+  /** As `arrive` gave it: from now on it is the queue that counts the capture. */
+  readonly arrival?: Arrival | undefined;
 }
 
 export interface ScheduledAnswer {
@@ -62,6 +65,8 @@ export class Scheduler {
   #queue: Waiting[] = [];
   readonly #shares: Shares;
   readonly #afterwards = new Afterwards();
+  readonly #arrivals = new Arrivals();
+  #last: Queued | undefined;
   /** When each running batch is expected to end. */
   readonly #running = new Set<{ readonly endMs: number }>();
 
@@ -81,24 +86,45 @@ export class Scheduler {
   }
 
   /**
-   * Refuses before the body is read, when the branch is not known yet: where the queue is full, or, where the
-   * deadline is known already, even a capture as short as the shortest that waits would be late. Throws ServiceError
-   * OVERLOADED, DEADLINE_UNREACHABLE.
+   * Lets a capture in before its body is read, when the branch is not known yet, and counts it until it is submitted
+   * or ends. Refuses where the queue is full, or, where the deadline is known already, even a capture as short as the
+   * shortest that waits would be late. Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE.
    */
-  assertRoom(deadlineMs?: number): void {
-    if (this.#queue.length === 0) return;
+  arrive(deadlineMs?: number): Arrival {
+    const nowMs = this.#options.nowMs();
+    this.#assertRoom(nowMs, deadlineMs);
+    return this.#arrivals.add(nowMs, deadlineMs);
+  }
+
+  #assertRoom(nowMs: number, deadlineMs: number | undefined): void {
     const machine = this.#machine();
     if (this.#queue.length >= this.#options.queueLimit)
-      throw this.#refusal('full', forecast(this.#queue, machine).freeMs - machine.nowMs);
-    if (deadlineMs === undefined) return;
+      throw this.#refusal('full', forecast(this.#queue, machine).freeMs - nowMs);
+    const like = this.#shortest();
+    if (deadlineMs === undefined || like === undefined) return;
+    const newcomer = { ...like, deadlineMs };
+    const coming = this.#arrivals.before(deadlineMs, nowMs).map((its) => ({ ...like, deadlineMs: its }));
     const before = this.#queue.filter((waiting) => waiting.deadlineMs <= deadlineMs);
-    const shortestMs = Math.min(...this.#queue.map(({ graphs }) => machine.expected.ofOne(graphs)));
-    const lateMs = forecast(before, machine).freeMs + shortestMs - this.#dueOf(deadlineMs, machine.nowMs);
-    if (lateMs > 0) throw this.#refusal('late', lateMs);
+    const { doneMs } = forecast([...[...before, ...coming].sort(byDeadline), newcomer], machine);
+    const lateMs = (doneMs.get(newcomer) ?? nowMs) - this.#dueOf(deadlineMs, nowMs);
+    if (lateMs > 0 && before.length + coming.length > 0) throw this.#refusal('late', lateMs);
+  }
+
+  /** Of those that wait; where nobody does, the last that was submitted: what comes is probably like it. */
+  #shortest(): Queued | undefined {
+    const { expected } = this.#options;
+    const ms = ({ graphs }: Queued) => expected.ofOne(graphs);
+    return (
+      this.#queue.reduce<Queued | undefined>(
+        (shortest, waiting) => (shortest === undefined || ms(waiting) < ms(shortest) ? waiting : shortest),
+        undefined,
+      ) ?? this.#last
+    );
   }
 
   /** Throws ServiceError OVERLOADED, DEADLINE_UNREACHABLE, WORKER_LOST, WORKER_STUCK, INTERNAL, or the signal's reason. */
   async submit(submission: Submission): Promise<ScheduledAnswer> {
+    submission.arrival?.end();
     submission.signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       const enqueuedMs = this.#options.nowMs();
@@ -110,6 +136,7 @@ export class Scheduler {
         resolve,
         reject,
       };
+      this.#last = waiting;
       submission.signal.addEventListener('abort', () => this.#abandon(waiting), { once: true });
       if (enqueuedMs >= waiting.deadlineMs) reject(waitedInVain(0));
       // Tried even where the estimate says no: it is how an estimate that went wrong is put right.
@@ -212,6 +239,10 @@ export class Scheduler {
     const { length } = this.#queue;
     return reason === 'full' ? queueFull(length, retryInMs) : wouldBeLate(length, retryInMs);
   }
+}
+
+function byDeadline(one: Queued, other: Queued): number {
+  return one.deadlineMs - other.deadlineMs;
 }
 
 function settle(

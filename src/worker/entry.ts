@@ -1,5 +1,5 @@
 // The inference thread: opens the models, then answers one Run after the other until it is drained.
-import { setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import type { BranchCall, FromWorker, Outcome, Result, Run, Startup, ToWorker } from './protocol.js';
 import { openModels } from './providers.js';
@@ -10,12 +10,12 @@ const port = parentPort;
 
 /**
  * Linux keeps a priority for each thread: behind the main thread, whose turns are short, or on a busy machine every
- * refusal and health check would wait for a run to be interrupted. 5 of 19: a third of the share, not nothing.
+ * refusal and health check would wait for a run to be interrupted. 5 steps: a third of the share, not nothing.
  */
-const NICENESS = 5;
+const STEPS_BEHIND = 5;
 if (process.platform === 'linux')
   try {
-    setPriority(NICENESS);
+    setPriority(Math.min(constants.priority.PRIORITY_LOW, getPriority() + STEPS_BEHIND));
   } catch {
     // A sandbox may forbid it: no reason not to judge parts.
   }

@@ -197,7 +197,7 @@ describe('the door', () => {
       message: '2 captures are waiting, which is the limit; send this one again later.',
       retryAfterSeconds: 5,
     });
-    expect(() => machine.scheduler.assertRoom()).toThrow('2 captures are waiting');
+    expect(() => machine.scheduler.arrive()).toThrow('2 captures are waiting');
   });
 
   it('refuses with DEADLINE_UNREACHABLE what would be late behind those before it', async () => {
@@ -254,12 +254,37 @@ describe('the door', () => {
   it('refuses before the body is read where even the shortest that waits would be late', () => {
     const machine = byHand({ runMs: 100, known: ['a'], queueLimit: 50 });
     for (let n = 0; n < 8; n++) machine.submit('a', { deadlineMs: 1000 });
-    expect(() => machine.scheduler.assertRoom(1000)).not.toThrow();
+    machine.scheduler.arrive(1000).end();
     machine.submit('a', { deadlineMs: 1000 });
-    expect(() => machine.scheduler.assertRoom(1000)).toThrow('would be 100 ms late');
-    expect(() => machine.scheduler.assertRoom(1200)).not.toThrow();
-    expect(() => machine.scheduler.assertRoom(999)).not.toThrow();
-    expect(() => machine.scheduler.assertRoom()).not.toThrow();
+    expect(() => machine.scheduler.arrive(1000)).toThrow('would be 100 ms late');
+    machine.scheduler.arrive(1200).end();
+    machine.scheduler.arrive(999).end();
+    machine.scheduler.arrive().end();
+  });
+
+  it('counts those that it let in and that are not queued yet', () => {
+    const machine = byHand({ workers: 2, runMs: 100, known: ['a'], queueLimit: 50 });
+    for (let n = 0; n < 2; n++) machine.submit('a', { deadlineMs: 1000 });
+    // Two workers, 100 ms each, and a tenth of the time left free: 16 find room, the last of them at 900 ms.
+    const arrivals = Array.from({ length: 16 }, () => machine.scheduler.arrive(1000));
+    expect(() => machine.scheduler.arrive(1000)).toThrow('would be 100 ms late');
+    // Those behind it do not count.
+    machine.scheduler.arrive(999).end();
+    arrivals.pop()?.end();
+    const taken = machine.scheduler.arrive(1000);
+    expect(() => machine.scheduler.arrive(1000)).toThrow('late');
+    // Queued, it is counted once.
+    machine.submit('a', { deadlineMs: 1000, arrival: taken });
+    expect(() => machine.scheduler.arrive(1000)).toThrow('would be 100 ms late');
+  });
+
+  it('does not keep others out for one that has been on its way for long', () => {
+    const machine = byHand({ runMs: 400, known: ['a'] });
+    machine.submit('a', { deadlineMs: 1000 });
+    machine.scheduler.arrive(1000);
+    expect(() => machine.scheduler.arrive(1000)).toThrow('late');
+    machine.clock.ms = 201;
+    machine.scheduler.arrive(1000).end();
   });
 
   it('makes the branch with most places give one up to a branch with fewer', async () => {
