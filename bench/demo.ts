@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { manifestSchema } from '../src/bundle/manifest.js';
 import { contactSheet } from '../src/heatmap/sheet.js';
@@ -23,6 +24,8 @@ Takes port 8080, or a free one where that is taken.
 
 const MODELS = 'models';
 const MODEL = { name: 'demo-part', version: 3 };
+/** Pictures are kept after the answer has left. */
+const PICTURES_COME_MS = 500;
 const SHEET = join('var', 'demo', 'contact-sheet.png');
 const SHEET_COLUMNS = 4;
 
@@ -63,11 +66,14 @@ async function show({ folder, captures, modalities, stayUp, interrupted }: Show)
     storePath: join(folder, 'store'),
     logFile: join(folder, 'service.log'),
     port: await freePort(8080),
+    // The sheet shows good parts too.
+    env: { KEEP_CAPTURES: 'all' },
   });
   try {
     const played = await Promise.race([play(service.url, captures), interrupted]);
     if (played === 'interrupted') return;
     print(`\n${demoTable(played, modalities)}\n`);
+    await pause(PICTURES_COME_MS);
     const tiles = await writeSheet(service.url, played);
     print(`${tiles} heat maps side by side: ${SHEET}\n`);
     if (!stayUp) return;

@@ -5,6 +5,7 @@ import { watchBacklogs } from './app/backlogs.js';
 import { openBudget } from './app/budget.js';
 import { openCaptures } from './app/captures.js';
 import type { Ends } from './app/ending.js';
+import { openImages } from './app/images.js';
 import { type Inference, openInference } from './app/inference.js';
 import { openPush } from './app/push.js';
 import { createReadiness } from './app/readiness.js';
@@ -20,7 +21,6 @@ import { ModelRegistry } from './bundle/registry.js';
 import { parsePublicKeys } from './bundle/signature.js';
 import type { Config } from './config.js';
 import { encodeNpy, encodePng16, renderHeatmap } from './heatmap/render.js';
-import { thumbnail } from './heatmap/thumbnail.js';
 import { prepareFarewell } from './http/farewell.js';
 import { createServer, mountRoutes } from './http/server.js';
 import { createKeeper } from './inspect/keep.js';
@@ -125,7 +125,7 @@ async function openRooms(
     keys: security.keys?.ids ?? null,
     tokenKeys: security.tokens?.kids ?? null,
   });
-  const retention = openRetention(config, storage.store, metrics, log);
+  const retention = openRetention(config, storage.store, recipes, metrics, log);
   closers.push(() => retention.close());
 
   const push = openPush(config, storage, metrics, log);
@@ -138,7 +138,6 @@ async function openRooms(
   const keeper = createKeeper({
     store: storage.store,
     timeoutMs: config.storeTimeoutMs,
-    ...(config.keepCaptures === 'thumbnail' ? { thumbnail } : {}),
     onFailure: (error) => {
       metrics.storeFailed();
       log.error({ err: error }, 'an inspection was answered but not stored');
@@ -149,6 +148,9 @@ async function openRooms(
     },
   });
 
+  const images = openImages(config, storage.store, metrics, log);
+  closers.push(() => images.idle());
+
   const inspect = createInspect({
     models,
     recipes,
@@ -158,6 +160,8 @@ async function openRooms(
     },
     scheduler: inference.scheduler,
     keeper,
+    images,
+    imagePolicy: { captures: config.keepCaptures, originals: config.keepOriginals },
     nowMs: () => performance.now(),
     onInspected: (inspection) => {
       metrics.inspected(inspection);

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { misspeltName } from './config/misspelt.js';
 import { settingsOf } from './config/show.js';
+import { keepCaptures } from './inspection.js';
 import type { GateLimits } from './modality/gate.js';
 
 const text = z.string().trim().min(1, 'must not be blank');
@@ -96,7 +97,9 @@ const environment = z.object({
   DEFAULT_DEADLINE_MS: integer(1, 600_000).default(10_000),
   SHUTDOWN_DELAY_MS: integer(0, 600_000).default(0),
   SHUTDOWN_GRACE_MS: integer(1, 600_000).default(10_000),
-  KEEP_CAPTURES: oneOf(['none', 'thumbnail']).default('thumbnail'),
+  KEEP_CAPTURES: keepCaptures.default('review'),
+  KEEP_ORIGINALS: z.stringbool('must be true or false').default(false),
+  KEEP_CAPTURES_BYTES: integer(0, Number.MAX_SAFE_INTEGER).default(1024 * MIB),
   RETAIN_OK_IMAGES_DAYS: orUnlimited('days').default(30),
   RETAIN_FLAGGED_IMAGES_DAYS: orUnlimited('days').default(365),
   RETAIN_OK_DAYS: orUnlimited('days').prefault('unlimited'),
@@ -241,6 +244,8 @@ function toConfig(env: z.infer<typeof environment>) {
     shutdownDelayMs: env.SHUTDOWN_DELAY_MS,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     keepCaptures: env.KEEP_CAPTURES,
+    keepOriginals: env.KEEP_ORIGINALS,
+    keepCapturesBytes: env.KEEP_CAPTURES_BYTES,
     /** Infinity where it is unlimited. */
     retain: {
       okImagesDays: env.RETAIN_OK_IMAGES_DAYS,

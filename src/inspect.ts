@@ -6,8 +6,9 @@ import { type Decoder, decodeParts, type ReservePixels } from './inspect/decode-
 import { newInspectionId } from './inspect/inspection-id.js';
 import { batchOfOne, judgeAnswer } from './inspect/judge-answer.js';
 import type { Keeper } from './inspect/keep.js';
+import type { ImageKeeper, ImagePolicy } from './inspect/keep-images.js';
 import { record } from './inspect/record.js';
-import { type OnStage, summed } from './inspect/stages.js';
+import { type OnStage, watchStages } from './inspect/stages.js';
 import type { CaptureMetadata, Inspection } from './inspection.js';
 import type { Recipes } from './recipes/recipes.js';
 import type { Arrival } from './schedule/arrivals.js';
@@ -43,6 +44,9 @@ export interface InspectionRooms {
   readonly decoder: Decoder;
   readonly scheduler: Pick<Scheduler, 'submit'>;
   readonly keeper: Keeper;
+  readonly images: Pick<ImageKeeper, 'keep'>;
+  /** Where the recipe has none of its own. */
+  readonly imagePolicy: ImagePolicy;
   readonly nowMs: () => number;
   /** Every answer, also of a part that was not decidable. */
   readonly onInspected: (inspection: Inspection) => void;
@@ -53,7 +57,8 @@ export type Inspect = (capture: Capture) => Promise<Inspection>;
 
 /** NOT_DECIDABLE where no good signal arrived. Throws ServiceError where the capture is at fault, or overload is. */
 export function createInspect(rooms: InspectionRooms): Inspect {
-  const { models, recipes, decoder, scheduler, keeper, nowMs, onInspected, onStage } = rooms;
+  const { models, recipes, decoder, scheduler, keeper, images, imagePolicy } = rooms;
+  const { nowMs, onInspected, onStage } = rooms;
   return async (capture) => {
     const { parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal, reservePixels } = capture;
     const { inspectionId = newInspectionId(receivedAt.getTime()), revision = 1, previous = null } = capture;
@@ -62,19 +67,13 @@ export function createInspect(rooms: InspectionRooms): Inspect {
     const { bundle, required } = assignment;
     const { modalities, branches } = bundle.manifest;
 
-    // Each part passes the gate as soon as it is decoded, while others still are: told apart by its own time.
-    const gate = summed(decoder.fault, nowMs);
-    const gated = { ...decoder, fault: gate.run };
-    const decodeStartMs = nowMs();
+    const watch = watchStages(onStage, nowMs);
+    const gated = watch.gating(decoder);
     const decoded = await decodeParts(parts, modalities, metadata, required, gated, reservePixels);
-    const decodeEndMs = nowMs();
-    const gateStartMs = decodeEndMs - gate.totalMs();
-    onStage('decode', decodeStartMs, gateStartMs);
-    onStage('gate', gateStartMs, decodeEndMs);
+    const decodeMs = watch.decoded();
 
     const branch = chooseBranch(branches, decoded, required);
 
-    const submittedMs = nowMs();
     const run =
       branch &&
       (await scheduler.submit({
@@ -83,18 +82,13 @@ export function createInspect(rooms: InspectionRooms): Inspect {
         signal,
         arrival,
       }));
-    const judgeStartMs = nowMs();
-    if (run) {
-      const startedMs = submittedMs + run.queueMs;
-      onStage('queue', submittedMs, startedMs);
-      onStage('run', startedMs, startedMs + run.answer.runMs);
-    }
+    if (run) watch.ran(run);
 
     const judged = branch && run && judgeAnswer(run.answer, branch, assignment);
-    if (judged) onStage('judge', judgeStartMs, nowMs());
+    if (judged) watch.judged();
 
     const timings = {
-      decodeMs: decodeEndMs - decodeStartMs,
+      decodeMs,
       queueMs: run?.queueMs ?? 0,
       runMs: run?.answer.runMs ?? 0,
       totalMs: nowMs() - receivedMs,
@@ -103,7 +97,9 @@ export function createInspect(rooms: InspectionRooms): Inspect {
     const findings = { ...identity, metadata, assignment, decoded, judged, timings, receivedAt };
     const inspection = record({ ...findings, completedAt: new Date() });
     await capture.claimed;
-    const answered = await keeper.keep(inspection, judged, decoded.good);
+    const answered = await keeper.keep(inspection, judged);
+    const seen = { parts, good: decoded.good, frame: judged?.frame };
+    if (answered.stored) images.keep(answered, seen, { ...imagePolicy, ...assignment.imagePolicy });
     onInspected(answered);
     return answered;
   };

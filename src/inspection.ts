@@ -4,6 +4,10 @@ import { z } from 'zod';
 export const verdict = z.enum(['OK', 'REVIEW', 'NG', 'NOT_DECIDABLE']);
 export type Verdict = z.infer<typeof verdict>;
 
+/** Of which captures pictures are kept. `review`: of all that were not OK; `ng`: of NG alone. */
+export const keepCaptures = z.enum(['none', 'review', 'ng', 'all'], 'must be one of none, review, ng, all');
+export type KeepCaptures = z.infer<typeof keepCaptures>;
+
 const unit = z.number().min(0).max(1);
 
 /** A name a client gives: it ends up in logs, paths and keys. */
@@ -91,6 +95,16 @@ export const inspectionSchema = z.object({
   /** null where nothing could be judged (verdict NOT_DECIDABLE). */
   score: unit.nullable(),
   thresholds: z.object({ review: unit, reject: unit }).nullable(),
+  /** Where the recipe masked pictures the branch looked at: `score` is of what counts, this is what the model gave. */
+  mask: z
+    .object({
+      /** Whose pixels. */
+      frames: z.array(z.string()),
+      /** Of the recipe's masks: scores compare under the same ones. */
+      hash: z.string(),
+      unmaskedScore: unit,
+    })
+    .nullable(),
   model: z.object({ name: z.string(), version: z.int(), sha256: z.string() }),
   branch: z.string().nullable(),
   modalities: z.object({

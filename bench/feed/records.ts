@@ -24,6 +24,7 @@ export function inspectionAt(i: number): Inspection {
     verdict,
     score: verdict === 'OK' ? 0.31 : verdict === 'NG' ? 0.83 : 0.57,
     thresholds: { review: 0.5, reject: 0.7 },
+    mask: null,
     model: { name: 'demo-part', version: 3, sha256: 'a'.repeat(64) },
     branch: 'rgb+thermal',
     modalities: { used: ['rgb', 'thermal'], missing: ['acoustic', 'depth'], dropped: [], unused: [] },

@@ -1,7 +1,9 @@
 // Removes, round by round, what the configuration does not keep, and reports how full the store is.
 import type { Config } from '../config.js';
 import type { Metrics } from '../metrics/metrics.js';
-import { createRetention, type RetentionPolicy } from '../store/retention.js';
+import type { RecipeRetention } from '../recipes/recipe.js';
+import type { Recipes } from '../recipes/recipes.js';
+import { type Ages, createRetention, type RetentionPolicy } from '../store/retention.js';
 import type { ResultStore, Usage } from '../store/store.js';
 import type { Log } from './inference.js';
 
@@ -11,6 +13,7 @@ const ROUND_MS = 60_000;
 export function openRetention(
   config: Config,
   store: ResultStore,
+  recipes: Pick<Recipes, 'list'>,
   metrics: Pick<Metrics, 'removed' | 'storeUsage'>,
   log: Log,
 ): { close(): Promise<void> } {
@@ -18,9 +21,10 @@ export function openRetention(
   const retention = createRetention({
     store,
     policy,
+    agesByRecipe: () => agesByRecipe(recipes, config),
     nowMs: Date.now,
     onRemoved: metrics.removed,
-    onUsage: (usage) => metrics.storeUsage(usage.records, usage.bytes, fillOf(usage, policy)),
+    onUsage: (usage) => metrics.storeUsage(usage, fillOf(usage, policy)),
   });
   const closing = new AbortController();
   let round = Promise.resolve();
@@ -47,10 +51,37 @@ function fillOf({ records, bytes, freeBytes }: Usage, policy: RetentionPolicy): 
 }
 
 function policyOf({ retain }: Config): RetentionPolicy {
-  const { okImagesDays, flaggedImagesDays, okDays, flaggedDays, ...limits } = retain;
+  const { maxRecords, maxBytes, minFreeBytes } = retain;
+  return { ages: agesOf(retain), maxRecords, maxBytes, minFreeBytes };
+}
+
+/** Of the recipes that have ages of their own; what they leave open is the configuration's. */
+export function agesByRecipe(
+  recipes: Pick<Recipes, 'list'>,
+  { retain }: Pick<Config, 'retain'>,
+): ReadonlyMap<string, Ages> {
+  return new Map(
+    recipes.list().flatMap(({ id, recipe: { retention } }): [string, Ages][] => {
+      const own = ownDays(retention);
+      return Object.keys(own).length === 0 ? [] : [[id, agesOf({ ...retain, ...own })]];
+    }),
+  );
+}
+
+type Days = Record<(typeof DAYS)[number], number>;
+const DAYS = ['okImagesDays', 'flaggedImagesDays', 'okDays', 'flaggedDays'] as const;
+
+function ownDays(retention: RecipeRetention = {}): Partial<Days> {
+  const given = DAYS.flatMap((name) => {
+    const days = retention[name];
+    return days === undefined ? [] : [[name, days === 'unlimited' ? Number.POSITIVE_INFINITY : days]];
+  });
+  return Object.fromEntries(given);
+}
+
+function agesOf({ okImagesDays, flaggedImagesDays, okDays, flaggedDays }: Days): Ages {
   return {
-    imagesMs: { ok: okImagesDays * DAY_MS, flagged: flaggedImagesDays * DAY_MS },
-    recordsMs: { ok: okDays * DAY_MS, flagged: flaggedDays * DAY_MS },
-    ...limits,
+    images: { ok: okImagesDays * DAY_MS, flagged: flaggedImagesDays * DAY_MS },
+    records: { ok: okDays * DAY_MS, flagged: flaggedDays * DAY_MS },
   };
 }

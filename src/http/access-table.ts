@@ -42,6 +42,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'GET /v1/inspections': needs(['read'], 'filter'),
   'GET /v1/inspections/:id': needs(['read', 'ingest'], 'inspection'),
   'GET /v1/inspections/:id/heatmap': needs(['read'], 'inspection'),
+  'GET /v1/inspections/:id/captures/:modality': needs(['read'], 'inspection'),
   'GET /v1/models': needs(['read', 'ingest'], 'none'),
   'GET /v1/events': needs(['read'], 'filter'),
 

@@ -15,6 +15,7 @@ import type { ProviderReport } from '../worker/protocol.js';
 import { guardRoutes } from './access.js';
 import { auditRefusals, auditRoutes } from './audit.js';
 import type { ByteBudget } from './byte-budget.js';
+import { captureFileRoutes } from './capture-files.js';
 import { captureRoutes } from './captures.js';
 import { consumerRoutes } from './consumers.js';
 import { documentApi } from './documentation.js';
@@ -159,6 +160,7 @@ export async function mountRoutes(
   // Not all of the options: the configuration has `models` of its own.
   recipeRoutes(server, { ...rooms, bodyStallMs: options.bodyStallMs });
   heatmapRoutes(server, rooms);
+  captureFileRoutes(server, rooms);
   eventRoutes(server, { ...rooms, ...options });
   webhookRoutes(server, { ...rooms, ...options });
   modelRoutes(server, rooms);

@@ -4,12 +4,15 @@ import type { ModalityTensor } from '../modality/tensor.js';
 import { type Judgement, judge } from '../verdict/judge.js';
 import type { BatchAnswer, BatchInputs } from '../worker/protocol.js';
 import type { Assignment } from './assign.js';
+import { type Masking, maskingOf } from './masking.js';
 
 export interface Judged {
   readonly branch: BranchSpec;
   /** Of a batch of one. */
   readonly answer: BatchAnswer;
   readonly judgement: Judgement;
+  /** undefined: all of the answer counts. */
+  readonly masking: Masking | undefined;
   readonly frame: ModalitySpec | undefined;
 }
 
@@ -30,14 +33,17 @@ function withBatchAxis(tensor: ModalityTensor): BatchInputs[string] {
 export function judgeAnswer(
   answer: BatchAnswer,
   branch: BranchSpec,
-  { bundle, thresholds, thresholdsByBranch }: Assignment,
+  { bundle, thresholds, thresholdsByBranch, masks }: Assignment,
 ): Judged {
-  const frame = bundle.manifest.modalities.find(({ name }) => name === branch.frame);
+  const { modalities } = bundle.manifest;
+  const masking = maskingOf(masks, branch, answer, modalities);
+  const frame = modalities.find(({ name }) => name === branch.frame);
   const judgement = judge(
     answer.score[0] ?? Number.NaN,
     answer.map,
     thresholdsByBranch[branch.id] ?? thresholds ?? branch.thresholds,
     frame === undefined || frame.kind === 'audio' ? undefined : frame,
+    masking?.masked,
   );
-  return { branch, answer, judgement, frame };
+  return { branch, answer, judgement, masking, frame };
 }

@@ -1,7 +1,5 @@
 // Keeps the inspection; a store that fails costs the record, never the answer to the line.
-import type { ModalitySpec } from '../bundle/manifest.js';
 import type { Inspection } from '../inspection.js';
-import type { ModalityTensor } from '../modality/tensor.js';
 import type { Artefacts, ResultStore } from '../store/store.js';
 import { storedMaps } from './artefacts.js';
 import type { Judged } from './judge-answer.js';
@@ -10,19 +8,13 @@ export interface KeeperOptions {
   readonly store: Pick<ResultStore, 'save'>;
   /** A store that hangs longer counts as failed: the line waits for its verdict. */
   readonly timeoutMs: number;
-  /** Absent where captures are not kept. */
-  readonly thumbnail?: (tensor: ModalityTensor, spec: ModalitySpec) => Promise<Uint8Array | undefined>;
   readonly onFailure: (error: Error) => void;
   readonly onSaved: (elapsedMs: number) => void;
 }
 
 export interface Keeper {
   /** The inspection as answered: `stored: false` where it could not be saved. Never throws. */
-  keep(
-    inspection: Inspection,
-    judged: Judged | undefined,
-    good: ReadonlyMap<string, ModalityTensor>,
-  ): Promise<Inspection>;
+  keep(inspection: Inspection, judged: Judged | undefined): Promise<Inspection>;
 }
 
 /** Saves that a store which hangs may owe: each holds its maps until it is settled. */
@@ -40,12 +32,11 @@ export function createKeeper(options: KeeperOptions): Keeper {
     throw new Error(`the store took longer than ${timeoutMs} ms`);
   };
   return {
-    async keep(inspection, judged, good) {
+    async keep(inspection, judged) {
       const startedMs = performance.now();
       try {
         if (overdue.size >= MAX_OVERDUE) throw new Error(`the store still owes ${overdue.size} saves`);
-        const artefacts = judged ? await artefactsOf(judged, good, options) : { maps: {} };
-        await save(inspection, artefacts);
+        await save(inspection, { maps: judged === undefined ? {} : storedMaps(judged.answer) });
         onSaved(performance.now() - startedMs);
         return inspection;
       } catch (error) {
@@ -54,17 +45,6 @@ export function createKeeper(options: KeeperOptions): Keeper {
       }
     },
   };
-}
-
-async function artefactsOf(
-  { answer, frame }: Judged,
-  good: ReadonlyMap<string, ModalityTensor>,
-  { thumbnail }: KeeperOptions,
-): Promise<Artefacts> {
-  const maps = storedMaps(answer);
-  const tensor = frame && good.get(frame.name);
-  const picture = frame && tensor && (await thumbnail?.(tensor, frame));
-  return picture === undefined ? { maps } : { maps, thumbnail: picture };
 }
 
 async function settlesWithin(timeoutMs: number, saving: Promise<void>): Promise<boolean> {

@@ -1,10 +1,12 @@
 // Writes down what the line found: the inspection as it is answered and stored.
 import type { BranchSpec } from '../bundle/manifest.js';
 import type { CaptureMetadata, Inspection } from '../inspection.js';
+import type { Judgement } from '../verdict/judge.js';
 import type { Assignment } from './assign.js';
 import { fullAuroc } from './choose.js';
 import type { DecodedParts } from './decode-parts.js';
 import type { Judged } from './judge-answer.js';
+import type { Masking } from './masking.js';
 
 export interface Findings {
   readonly inspectionId: string;
@@ -54,24 +56,26 @@ export function record(findings: Findings): Inspection {
 
 type Outcome = Pick<
   Inspection,
-  'verdict' | 'score' | 'thresholds' | 'branch' | 'evidence' | 'regions' | 'heatmap'
+  'verdict' | 'score' | 'thresholds' | 'mask' | 'branch' | 'evidence' | 'regions' | 'heatmap'
 >;
 
 const UNDECIDED: Outcome = {
   verdict: 'NOT_DECIDABLE',
   score: null,
   thresholds: null,
+  mask: null,
   branch: null,
   evidence: {},
   regions: [],
   heatmap: null,
 };
 
-function outcome(inspectionId: string, { branch, answer, judgement }: Judged): Outcome {
+function outcome(inspectionId: string, { branch, answer, judgement, masking }: Judged): Outcome {
   return {
     verdict: judgement.verdict,
     score: judgement.score,
     thresholds: judgement.thresholds,
+    mask: masking === undefined ? null : maskOf(masking, judgement),
     branch: branch.id,
     evidence: Object.fromEntries(
       branch.modalities.map((name, column) => [
@@ -86,6 +90,10 @@ function outcome(inspectionId: string, { branch, answer, judgement }: Judged): O
       scale: { min: 0, max: 1, threshold: judgement.thresholds.review },
     },
   };
+}
+
+function maskOf({ frames, hash }: Masking, { unmaskedScore }: Judgement): Inspection['mask'] {
+  return { frames: [...frames], hash, unmaskedScore };
 }
 
 function modalitiesOf(decoded: DecodedParts, branch: BranchSpec | undefined): Inspection['modalities'] {

@@ -1,27 +1,55 @@
-// The stages of the line as others may watch them, and the time of a step that runs in the middle of another.
+// Tells how long the stages of the line took, without the line being a list of clocks.
+import type { ScheduledAnswer } from '../schedule/scheduler.js';
+import type { Decoder } from './decode-parts.js';
 
 export type LineStage = 'decode' | 'gate' | 'queue' | 'run' | 'judge';
 
 /** Hears of a stage once it is over, on the monotonic clock of the line. */
 export type OnStage = (stage: LineStage, startMs: number, endMs: number) => void;
 
-export interface Summed<A extends unknown[], R> {
-  readonly run: (...args: A) => R;
-  /** Of all calls so far. */
-  totalMs(): number;
+/** Of one capture; each call ends a stage, and the next begins. */
+export interface StageWatch {
+  /** The same decoder, whose gate is timed. */
+  gating(decoder: Decoder): Decoder;
+  /** Milliseconds, with the gate's. */
+  decoded(): number;
+  ran(outcome: ScheduledAnswer): void;
+  judged(): void;
 }
 
-export function summed<A extends unknown[], R>(run: (...args: A) => R, nowMs: () => number): Summed<A, R> {
-  let totalMs = 0;
+export function watchStages(onStage: OnStage, nowMs: () => number): StageWatch {
+  let sinceMs = nowMs();
+  let gateMs = 0;
+  const next = () => {
+    const startMs = sinceMs;
+    sinceMs = nowMs();
+    return { startMs, endMs: sinceMs };
+  };
   return {
-    run: (...args) => {
-      const startMs = nowMs();
-      try {
-        return run(...args);
-      } finally {
-        totalMs += nowMs() - startMs;
-      }
+    // Each part passes the gate as soon as it is decoded, while others still are: told apart by its own time.
+    gating: (decoder) => ({
+      ...decoder,
+      fault: (tensor, spec) => {
+        const startMs = nowMs();
+        const fault = decoder.fault(tensor, spec);
+        gateMs += nowMs() - startMs;
+        return fault;
+      },
+    }),
+    decoded() {
+      const { startMs, endMs } = next();
+      onStage('decode', startMs, endMs - gateMs);
+      onStage('gate', endMs - gateMs, endMs);
+      return endMs - startMs;
     },
-    totalMs: () => totalMs,
+    ran({ queueMs, answer }) {
+      const { startMs } = next();
+      onStage('queue', startMs, startMs + queueMs);
+      onStage('run', startMs + queueMs, startMs + queueMs + answer.runMs);
+    },
+    judged() {
+      const { startMs, endMs } = next();
+      onStage('judge', startMs, endMs);
+    },
   };
 }

@@ -119,6 +119,15 @@ export const CATALOGUE = {
     'Inspections whose images were removed, or that were removed whole, by what asked for it.',
     ['what', 'reason'],
   ),
+  branchline_capture_images_total: counter(
+    'Captures whose images were kept, or went for newer ones (evicted), or were not kept: store full (no_room), too many ' +
+      'at once (behind), failed.',
+    ['outcome'],
+  ),
+  branchline_capture_images_bytes: gauge('Bytes of the images of captures, at the last round of retention.'),
+  branchline_capture_images_limit_bytes: gauge(
+    'What they may take (KEEP_CAPTURES_BYTES): then the oldest go.',
+  ),
   branchline_spool_records: gauge('Inspections that wait on this disk for a store that is away.'),
   branchline_spool_bytes: gauge('Bytes of the inspections in the spool (limit: SPOOL_LIMIT_BYTES).'),
   branchline_spool_dropped_total: counter(

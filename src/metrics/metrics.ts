@@ -28,14 +28,14 @@ export interface Metrics {
   /** The text of one scrape. */
   scrape(): Promise<string>;
   httpAnswered(method: string, route: string, status: number, seconds: number): void;
-  /** From the request to the last byte of its body. */
-  received(seconds: number): void;
   inspected(inspection: Inspection): void;
   stageTook(stage: Stage, seconds: number): void;
   rendered(seconds: number): void;
   storeFailed(): void;
   /** `fill`: 0 to 1, how near the nearest limit is. */
-  storeUsage(records: number, bytes: number, fill: number): void;
+  storeUsage(usage: { records: number; bytes: number; imageBytes: number }, fill: number): void;
+  captureImages(outcome: string, count: number): void;
+  captureImagesLimit(bytes: number): void;
   removed(what: 'images' | 'records', reason: 'age' | 'count' | 'bytes', count: number): void;
   spooled(records: number, bytes: number): void;
   spoolDropped(): void;
@@ -123,16 +123,18 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
     scrape: () => registry.metrics(),
     httpAnswered: (method, route, status, seconds) =>
       m.branchline_http_request_seconds.observe({ method, route, status }, seconds),
-    received: (seconds) => took('receive', seconds),
     inspected,
     stageTook: took,
     rendered: (seconds) => took('render', seconds),
     storeFailed: () => m.branchline_store_errors_total.inc(),
-    storeUsage(records, bytes, fill) {
+    storeUsage({ records, bytes, imageBytes }, fill) {
       m.branchline_store_records.set(records);
       m.branchline_store_bytes.set(bytes);
+      m.branchline_capture_images_bytes.set(imageBytes);
       m.branchline_store_fill_ratio.set(fill);
     },
+    captureImages: (outcome, count) => m.branchline_capture_images_total.inc({ outcome }, count),
+    captureImagesLimit: (bytes) => m.branchline_capture_images_limit_bytes.set(bytes),
     removed: (what, reason, count) => m.branchline_retention_removed_total.inc({ what, reason }, count),
     spooled(records, bytes) {
       m.branchline_spool_records.set(records);

@@ -5,6 +5,7 @@ import type { Inspection } from '../inspection.js';
 import type { ResultStore } from '../store/store.js';
 import type { Thresholds } from '../verdict/judge.js';
 import { type GoodPart, goodPartOf, partsNeeded, reviewThreshold, withReview } from './calibrate.js';
+import { hashOfMasks, maskedFrames } from './masks.js';
 import type { CurrentRecipe, Recipe } from './recipe.js';
 
 export interface CalibrationRequest {
@@ -55,7 +56,7 @@ export async function propose(
   store: Pick<ResultStore, 'list'>,
   signal: AbortSignal,
 ): Promise<Proposal> {
-  const { good, ...look } = await goodParts(current.id, bundle.sha256, request, store, signal);
+  const { good, ...look } = await goodParts(current, bundle, request, store, signal);
   const { falseCallRate } = request;
   const needed = partsNeeded(falseCallRate);
   const { recipe } = current;
@@ -83,15 +84,19 @@ export async function propose(
 }
 
 async function goodParts(
-  recipeId: string,
-  modelSha256: string,
+  current: CurrentRecipe,
+  bundle: Bundle,
   { after, from, lineId }: CalibrationRequest,
   store: Pick<ResultStore, 'list'>,
   signal: AbortSignal,
 ) {
   const fromMs = from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from);
-  const counts = ({ recipe, model, completedAt }: Inspection) =>
-    recipe === recipeId && model.sha256 === modelSha256 && Date.parse(completedAt) >= fromMs;
+  const hashOfBranch = maskHashes(current.recipe, bundle);
+  const counts = ({ recipe, model, completedAt, branch, mask }: Inspection) =>
+    recipe === current.id &&
+    model.sha256 === bundle.sha256 &&
+    Date.parse(completedAt) >= fromMs &&
+    mask?.hash === hashOfBranch.get(branch ?? '');
   const good: GoodPart[] = [];
   let cursor = after;
   let scanned = 0;
@@ -115,6 +120,16 @@ async function goodParts(
   }
 }
 
+/** What the scores of each branch were judged under, if they compare with those that will be; absent: no mask. */
+function maskHashes({ masks }: Recipe, { manifest }: Bundle): ReadonlyMap<string, string> {
+  if (masks === undefined) return new Map();
+  const masked = manifest.branches.filter(
+    (branch) => maskedFrames(masks, branch, manifest.modalities).length > 0,
+  );
+  const hash = hashOfMasks(masks);
+  return new Map(masked.map(({ id }) => [id, hash]));
+}
+
 function scoresOf(parts: readonly GoodPart[]): number[] {
   return parts.map(({ score }) => score);
 }
@@ -124,7 +139,7 @@ function tooFew(id: string, good: readonly GoodPart[], needed: number, reachedEn
   const each = branches.map((branch) => `${branch} ${good.filter((part) => part.branch === branch).length}`);
   return new ServiceError('TOO_FEW_PARTS', {
     detail:
-      `Recipe "${id}" has ${good.length} good parts of the model it uses now` +
+      `Recipe "${id}" has ${good.length} good parts of the model and masks it uses now` +
       `${each.length > 1 ? ` (${each.join(', ')})` : ''}; this false-call rate needs ${needed}` +
       `${reachedEnd ? '' : ', and the feed is longer than one look: go on with "after"'}. ` +
       'Review more parts (CONFIRMED where they are OK, FALSE_CALL where they were called), or ask for a higher rate.',

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ModelRegistry } from '../bundle/registry.js';
 import { canonicalJson } from '../canonical-json.js';
-import { identifier } from '../inspection.js';
+import { identifier, keepCaptures } from '../inspection.js';
+import { maskFault, masksSchema } from './masks.js';
 
 const ratio = z.number().min(0).max(1);
 
@@ -14,6 +15,21 @@ const thresholds = z
 /** A modality that comes after its part was judged: written down, or answered by a revised inspection. */
 const late = z.enum(['ignore', 'revise'], 'must be "ignore" or "revise"').default('ignore');
 export type Late = z.infer<typeof late>;
+
+/** Days, as RETAIN_* has them; `unlimited`: for ever. */
+const DAYS = 'must be days, 0 to 36500, or "unlimited"';
+const days = z.union([z.number().min(0, DAYS).max(36_500, DAYS), z.literal('unlimited')], DAYS);
+
+/** How long inspections under this recipe are kept, and what of them; what is absent is the service's own. */
+const retention = z.strictObject({
+  okImagesDays: days.optional(),
+  flaggedImagesDays: days.optional(),
+  okDays: days.optional(),
+  flaggedDays: days.optional(),
+  keepCaptures: keepCaptures.optional(),
+  keepOriginals: z.boolean().optional(),
+});
+export type RecipeRetention = z.infer<typeof retention>;
 
 export const recipeSchema = z.strictObject({
   /** "name" or "name@version"; absent: the default model. */
@@ -27,6 +43,10 @@ export const recipeSchema = z.strictObject({
   /** How long the pieces of one capture are waited for; absent: CAPTURE_MAX_WAIT_MS. */
   maxWaitMs: z.int().min(1).max(600_000).optional(),
   late,
+  /** Where to look, and where not. */
+  masks: masksSchema.optional(),
+  /** As KEEP_* and RETAIN_* of the configuration. */
+  retention: retention.optional(),
 });
 export type Recipe = z.infer<typeof recipeSchema>;
 
@@ -53,7 +73,7 @@ export function hashOf(recipe: Recipe | null): string {
 
 /** Why the loaded models cannot serve it; undefined where they can. */
 export function faultOf(recipe: Recipe, models: ModelRegistry): string | undefined {
-  const { model, required, thresholdsByBranch = {} } = recipe;
+  const { model, required, thresholdsByBranch = {}, masks = {} } = recipe;
   const bundle = model === undefined ? models.defaultBundle : models.find(model);
   if (bundle === undefined)
     return model === undefined
@@ -65,6 +85,6 @@ export function faultOf(recipe: Recipe, models: ModelRegistry): string | undefin
     return `requires "${unknown}", which ${bundle.key} does not know; it knows: ${known.join(', ')}`;
   const branches = bundle.manifest.branches.map(({ id }) => id);
   const stray = Object.keys(thresholdsByBranch).find((id) => !branches.includes(id));
-  if (stray === undefined) return undefined;
+  if (stray === undefined) return maskFault(masks, bundle);
   return `has thresholds for branch "${stray}", which ${bundle.key} has not; it has: ${branches.join(', ')}`;
 }

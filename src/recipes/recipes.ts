@@ -32,7 +32,8 @@ export class Recipes {
   /** What other replicas wrote since. */
   async refresh(): Promise<void> {
     const newest = await this.#options.store.newest();
-    this.#byId = new Map(newest.map((entry) => [entry.id, entry]));
+    // What is as it was stays the same object: masks are drawn once for each.
+    this.#byId = new Map(newest.map((entry) => [entry.id, this.#known(entry) ?? entry]));
   }
 
   /** A recipe that a client wrote or deleted is left alone; one that came from a file follows the file. */
@@ -99,6 +100,11 @@ export class Recipes {
     if (this.find(id) === undefined) throw noRecipe(id);
     this.#assert(id, precondition);
     if ((await this.#add(id, null, 'api')) === undefined) throw changed(id);
+  }
+
+  #known({ id, revision, hash }: RecipeRevision): RecipeRevision | undefined {
+    const held = this.#byId.get(id);
+    return held?.revision === revision && held.hash === hash ? held : undefined;
   }
 
   #assert(id: string, { ifMatch, ifNone }: Precondition): void {

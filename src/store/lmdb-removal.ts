@@ -3,15 +3,17 @@ import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from 'lmdb';
 import { decodeInspection } from './codec.js';
+import { imageBytes, removeCaptureImages } from './lmdb-images.js';
 import type { LmdbRooms } from './lmdb-rooms.js';
 import type { Usage } from './store.js';
 
-export function removeImages({ maps, thumbnails }: LmdbRooms, inspectionId: string): void {
+export function removeImages(rooms: LmdbRooms, inspectionId: string): void {
+  const { maps } = rooms;
   // Names are never empty, and U+FFFF sorts behind all of them.
   const range = { start: [inspectionId, ''], end: [inspectionId, '\uffff'] } as const;
   const keys = [...maps.getKeys(range as unknown as { start: [string, string]; end: [string, string] })];
   for (const key of keys) maps.remove(key);
-  thumbnails.remove(inspectionId);
+  removeCaptureImages(rooms, inspectionId);
 }
 
 /** A part is forgotten with its first inspection. */
@@ -33,7 +35,12 @@ export async function usageOf(rooms: LmdbRooms, path: string): Promise<Usage> {
   const bytes = Object.values(tables).reduce((sum, table) => sum + bytesOf(table), 0);
   const [{ size }, { bavail, bsize }] = await Promise.all([stat(join(path, 'data.mdb')), statfs(path)]);
   // LMDB never gives a page back to the disk, but writes on those that are free.
-  return { records: entriesOf(rooms.feed), bytes, freeBytes: bavail * bsize + Math.max(0, size - bytes) };
+  return {
+    records: entriesOf(rooms.feed),
+    bytes,
+    freeBytes: bavail * bsize + Math.max(0, size - bytes),
+    imageBytes: imageBytes(rooms),
+  };
 }
 
 function entriesOf(table: Database): number {

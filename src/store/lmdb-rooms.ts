@@ -7,7 +7,7 @@ import type { Attempt } from './line-counts.js';
 import { assertNotLocked, LockedError, takeLock } from './path-lock.js';
 
 /** Of the tables below: a folder written with others is refused, not misread. */
-const FORMAT = '2';
+const FORMAT = '3';
 
 export type FeedValue = [inspectionId: string, lineId: string | null, verdict: Verdict];
 
@@ -16,7 +16,7 @@ export type Place = [sequence: number, revision: number, resets: number, attempt
 
 export interface LmdbRooms {
   readonly root: RootDatabase;
-  /** storeId, format, tail: the last sequence given out. */
+  /** storeId, format, tail: the last sequence given out, imageBytes. */
   readonly meta: Database<string, string>;
   /** sequence → what the feed says. */
   readonly feed: Database<FeedValue, number>;
@@ -33,7 +33,12 @@ export interface LmdbRooms {
   readonly inspections: Database<string, string>;
   /** [inspectionId, name] → encoded map. */
   readonly maps: Database<Buffer, [string, string]>;
-  readonly thumbnails: Database<Buffer, string>;
+  /** [inspectionId, name] → what was seen; see lmdb-images.ts. */
+  readonly images: Database<Buffer, [string, string]>;
+  /** order of keeping → whose images. */
+  readonly imageOrder: Database<string, number>;
+  /** inspectionId → [order, bytes]. */
+  readonly imagePlaces: Database<[order: number, bytes: number], string>;
 }
 
 /** With its lock taken. Throws an Error of one line where another process holds it or it cannot be written. */
@@ -79,7 +84,9 @@ export function openRooms(root: RootDatabase): LmdbRooms {
     parts: root.openDB({ name: 'parts', encoding: 'string' }),
     inspections: root.openDB({ name: 'inspections', encoding: 'string' }),
     maps: root.openDB({ name: 'maps', encoding: 'binary' }),
-    thumbnails: root.openDB({ name: 'thumbnails', encoding: 'binary' }),
+    images: root.openDB({ name: 'images', encoding: 'binary' }),
+    imageOrder: root.openDB({ name: 'imageOrder', encoding: 'string' }),
+    imagePlaces: root.openDB({ name: 'imagePlaces', encoding: 'ordered-binary' }),
   };
   assertFormat(rooms.meta);
   return rooms;

@@ -10,6 +10,7 @@ import { entriesToRead, type FeedEntry, pickPage } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
 import { noLine } from './line-counts.js';
 import { ackIds, ackUpTo, consumerNames, standing } from './lmdb-consumers.js';
+import { keepImages, originalOf, removeCaptureImages, thumbnailOf } from './lmdb-images.js';
 import { allLines, count, lineOf, resetLine, resetsOf } from './lmdb-lines.js';
 import { removeImages, removeRecord, usageOf } from './lmdb-removal.js';
 import { identity, type LmdbRooms, notOpened, openLockedFolder, openRooms } from './lmdb-rooms.js';
@@ -19,9 +20,11 @@ import type {
   Ack,
   AckOutcome,
   Artefacts,
+  CaptureImages,
   Changeover,
   ConsumerStanding,
   Forgettable,
+  ImagesKept,
   Line,
   ListQuery,
   Page,
@@ -35,10 +38,7 @@ import type {
 /** Keys beyond LMDB's own limit would throw; nothing of ours is half as long. */
 const MAX_NAME_LENGTH = 256;
 
-interface EncodedArtefacts {
-  readonly maps: readonly { readonly name: string; readonly bytes: Buffer }[];
-  readonly thumbnail?: Uint8Array | undefined;
-}
+type EncodedMaps = readonly { readonly name: string; readonly bytes: Buffer }[];
 
 /**
  * Opens, or makes, the store in the folder `path`.
@@ -84,7 +84,9 @@ class LmdbStore implements ResultStore {
       const { inspectionId } = inspection;
       const held = this.#rooms.places.doesExist(inspectionId) ? this.#listed(inspectionId) : undefined;
       const next = replacement(held, inspection);
-      if (next !== undefined) this.#put(held, next, { maps, thumbnail: artefacts.thumbnail });
+      if (next === undefined) return;
+      if (held !== undefined) removeCaptureImages(this.#rooms, inspectionId);
+      this.#put(held, next, maps);
     });
   }
 
@@ -95,7 +97,7 @@ class LmdbStore implements ResultStore {
       if (!known) throw noInspection(inspectionId);
       const held = this.#listed(inspectionId);
       const next = withReview(held, review);
-      if (next !== undefined) this.#put(held, next, { maps: [] });
+      if (next !== undefined) this.#put(held, next, []);
       return next ?? held;
     });
   }
@@ -117,7 +119,18 @@ class LmdbStore implements ResultStore {
   async thumbnail(inspectionId: string): Promise<Uint8Array | undefined> {
     this.#assertOpen();
     if (inspectionId.length > MAX_NAME_LENGTH) return undefined;
-    return this.#rooms.thumbnails.get(inspectionId);
+    return thumbnailOf(this.#rooms, inspectionId);
+  }
+
+  async original(inspectionId: string, modality: string): Promise<Uint8Array | undefined> {
+    this.#assertOpen();
+    if (inspectionId.length + modality.length > MAX_NAME_LENGTH) return undefined;
+    return originalOf(this.#rooms, inspectionId, modality);
+  }
+
+  async keepImages(inspectionId: string, images: CaptureImages, limitBytes: number): Promise<ImagesKept> {
+    this.#assertOpen();
+    return this.#write(() => keepImages(this.#rooms, inspectionId, images, limitBytes));
   }
 
   async list(query: ListQuery): Promise<Page> {
@@ -275,12 +288,8 @@ class LmdbStore implements ResultStore {
   }
 
   /** Within a transaction. The entry of the revision before goes: of each inspection the feed has the newest. */
-  #put(
-    held: Inspection | undefined,
-    inspection: Inspection,
-    { maps: encoded, thumbnail }: EncodedArtefacts,
-  ): void {
-    const { feed, open, places, inspections, maps, thumbnails } = this.#rooms;
+  #put(held: Inspection | undefined, inspection: Inspection, encoded: EncodedMaps): void {
+    const { feed, open, places, inspections, maps } = this.#rooms;
     const { inspectionId: id, revision, lineId, verdict } = inspection;
     const place = places.get(id);
     if (place !== undefined) {
@@ -292,7 +301,6 @@ class LmdbStore implements ResultStore {
     this.#assigned += 1;
     inspections.put(id, encodeInspection(inspection));
     for (const { name, bytes } of encoded) maps.put([id, name], bytes);
-    if (thumbnail !== undefined) thumbnails.put(id, Buffer.from(thumbnail));
     feed.put(this.#assigned, [id, lineId, verdict]);
     places.put(id, [this.#assigned, revision, ...counted]);
     if (needsReview(inspection)) open.put(this.#assigned, id);

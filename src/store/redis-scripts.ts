@@ -100,12 +100,20 @@ redis.call('HSET', KEYS[1], 'resets', resets, 'since', ARGV[3])
 return event`;
 
 /**
- * Removes the pictures of a record, or all of it, unless a newer revision is there.
- * KEYS: inspection, feed, open. ARGV: inspectionId, revision, 'images' or 'records'.
+ * Removes what was seen of a capture ('captures'), its maps too ('images'), or all of it, unless a newer revision is
+ * there.
+ * KEYS: inspection, feed, open, images, order of images, bytes of images. ARGV: inspectionId, revision, what.
  */
 export const FORGET = `
 local held = tonumber(redis.call('HGET', KEYS[1], 'revision'))
 if not held or held > tonumber(ARGV[2]) then return 0 end
+local bytes = redis.call('HGET', KEYS[4], 'bytes')
+if bytes then
+  redis.call('DECRBY', KEYS[6], bytes)
+  redis.call('ZREM', KEYS[5], ARGV[1])
+  redis.call('DEL', KEYS[4])
+end
+if ARGV[3] == 'captures' then return 1 end
 if ARGV[3] == 'records' then
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[1])
@@ -113,6 +121,31 @@ if ARGV[3] == 'records' then
   return 1
 end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if field == 'thumbnail' or string.sub(field, 1, 4) == 'map:' then redis.call('HDEL', KEYS[1], field) end
+  if string.sub(field, 1, 4) == 'map:' then redis.call('HDEL', KEYS[1], field) end
 end
 return 1`;
+
+/**
+ * Keeps the images of a capture in place of those it has, once the oldest of others have made room.
+ * KEYS: inspection, images, order of images, bytes of images. ARGV: inspectionId, bytes, limit, how many may go, prefix
+ * of images; then field and value of the hash. Answers how many went; -1 where there is no such inspection.
+ */
+export const KEEP_IMAGES = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+local total = tonumber(redis.call('GET', KEYS[4]) or '0') - tonumber(redis.call('HGET', KEYS[2], 'bytes') or '0')
+redis.call('DEL', KEYS[2])
+redis.call('ZREM', KEYS[3], ARGV[1])
+local evicted, room = 0, tonumber(ARGV[3]) - tonumber(ARGV[2])
+while total > room and evicted < tonumber(ARGV[4]) do
+  local oldest = redis.call('ZPOPMIN', KEYS[3])[1]
+  if not oldest then break end
+  total = total - tonumber(redis.call('HGET', ARGV[5] .. oldest, 'bytes') or '0')
+  redis.call('DEL', ARGV[5] .. oldest)
+  evicted = evicted + 1
+end
+local last = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
+redis.call('ZADD', KEYS[3], tonumber(last or '0') + 1, ARGV[1])
+redis.call('HSET', KEYS[2], 'bytes', ARGV[2])
+for i = 6, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('SET', KEYS[4], string.format('%d', total + tonumber(ARGV[2])))
+return evicted`;

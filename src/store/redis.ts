@@ -10,16 +10,19 @@ import { entriesToRead } from './feed-page.js';
 import { FeedWaiters } from './feed-waiters.js';
 import { type Attempt, countsOf, MAX_LINES, noLine, plus } from './line-counts.js';
 import { RedisConsumers } from './redis-consumers.js';
+import { RedisImages } from './redis-images.js';
 import { RedisLines } from './redis-lines.js';
-import { FORGET, LIST, PUT } from './redis-scripts.js';
+import { LIST, PUT } from './redis-scripts.js';
 import { needsReview, noInspection, replacement, withReview } from './revise.js';
 import type {
   Ack,
   AckOutcome,
   Artefacts,
+  CaptureImages,
   Changeover,
   ConsumerStanding,
   Forgettable,
+  ImagesKept,
   Line,
   ListQuery,
   Page,
@@ -63,6 +66,7 @@ class RedisStore implements ResultStore {
   readonly #prefix: string;
   readonly #consumers: RedisConsumers;
   readonly #lines: RedisLines;
+  readonly #images: RedisImages;
   readonly #replica = randomBytes(6).toString('hex');
   readonly #waiters = new FeedWaiters();
   #poll: NodeJS.Timeout | undefined;
@@ -72,6 +76,7 @@ class RedisStore implements ResultStore {
     this.#redis = redis;
     this.#prefix = prefix;
     this.#lines = new RedisLines(redis, (name) => this.#key(name));
+    this.#images = new RedisImages(redis, (name) => this.#key(name));
     this.#consumers = new RedisConsumers(redis, (name) => this.#key(name));
   }
 
@@ -79,10 +84,15 @@ class RedisStore implements ResultStore {
     this.#assertOpen();
     const fields: (string | Buffer)[] = [];
     for (const { name, bytes } of await encodeMaps(artefacts.maps)) fields.push(`map:${name}`, bytes);
-    if (artefacts.thumbnail !== undefined) fields.push('thumbnail', Buffer.from(artefacts.thumbnail));
     // Nearly always the first of its id: looked up only where it is not.
     if (await this.#put(undefined, inspection, fields)) return;
-    await this.#change(inspection.inspectionId, fields, (held) => replacement(held, inspection));
+    let isRevised = false;
+    const stored = await this.#change(inspection.inspectionId, fields, (held) => {
+      const next = replacement(held, inspection);
+      isRevised = next !== undefined;
+      return next;
+    });
+    if (isRevised) await this.#images.forget(stored, 'captures');
   }
 
   async review(inspectionId: string, review: Review): Promise<Inspection> {
@@ -109,8 +119,17 @@ class RedisStore implements ResultStore {
 
   async thumbnail(inspectionId: string): Promise<Uint8Array | undefined> {
     this.#assertOpen();
-    const bytes = await answered(this.#redis.hgetBuffer(this.#inspectionKey(inspectionId), 'thumbnail'));
-    return bytes ?? undefined;
+    return answered(this.#images.thumbnail(inspectionId));
+  }
+
+  async original(inspectionId: string, modality: string): Promise<Uint8Array | undefined> {
+    this.#assertOpen();
+    return answered(this.#images.original(inspectionId, modality));
+  }
+
+  async keepImages(inspectionId: string, images: CaptureImages, limitBytes: number): Promise<ImagesKept> {
+    this.#assertOpen();
+    return answered(this.#images.keep(inspectionId, images, limitBytes));
   }
 
   async list(query: ListQuery): Promise<Page> {
@@ -186,18 +205,19 @@ class RedisStore implements ResultStore {
 
   async forget(revisions: readonly Forgettable[], what: 'images' | 'records'): Promise<void> {
     this.#assertOpen();
-    const removals = revisions.map(({ inspectionId, revision }) => {
-      const keys = [this.#inspectionKey(inspectionId), this.#key('feed'), this.#key('open')];
-      return this.#redis.eval(FORGET, keys.length, ...keys, inspectionId, revision, what);
-    });
-    await answered(Promise.all(removals));
+    await answered(Promise.all(revisions.map((revision) => this.#images.forget(revision, what))));
   }
 
   async usage(): Promise<Usage> {
     this.#assertOpen();
-    const asked = Promise.all([this.#redis.zcard(this.#key('feed')), this.#redis.info('memory')]);
-    const [records, memory] = await answered(asked);
-    return { records, bytes: Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0), freeBytes: undefined };
+    const asked = Promise.all([
+      this.#redis.zcard(this.#key('feed')),
+      this.#redis.info('memory'),
+      this.#images.bytes(),
+    ]);
+    const [records, memory, imageBytes] = await answered(asked);
+    const bytes = Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 0);
+    return { records, bytes, freeBytes: undefined, imageBytes };
   }
 
   async leaseSweep(forMs: number): Promise<boolean> {

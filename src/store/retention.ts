@@ -1,5 +1,6 @@
 // What is kept how long, and what goes first where there is no room: pictures before records, OK before the rest.
 import { setImmediate } from 'node:timers/promises';
+import { canonicalJson } from '../canonical-json.js';
 import type { Inspection } from '../inspection.js';
 import type { Forgettable, ResultStore, Usage } from './store.js';
 
@@ -7,9 +8,14 @@ export type What = 'images' | 'records';
 export type Reason = 'age' | 'count' | 'bytes';
 
 /** Infinity where it is unlimited. `flagged`: REVIEW, NG and NOT_DECIDABLE. */
+export interface Ages {
+  readonly images: { readonly ok: number; readonly flagged: number };
+  readonly records: { readonly ok: number; readonly flagged: number };
+}
+
 export interface RetentionPolicy {
-  readonly imagesMs: { readonly ok: number; readonly flagged: number };
-  readonly recordsMs: { readonly ok: number; readonly flagged: number };
+  /** In milliseconds, where the recipe has none of its own. */
+  readonly ages: Ages;
   readonly maxRecords: number;
   readonly maxBytes: number;
   /** Of the disk of an embedded store. */
@@ -19,6 +25,8 @@ export interface RetentionPolicy {
 export interface RetentionOptions {
   readonly store: Pick<ResultStore, 'list' | 'forget' | 'usage' | 'leaseSweep'>;
   readonly policy: RetentionPolicy;
+  /** By recipe, as they are now: of those recipes that have ages of their own. */
+  readonly agesByRecipe: () => ReadonlyMap<string, Ages>;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
   readonly onRemoved: (what: What, reason: Reason, count: number) => void;
@@ -47,7 +55,13 @@ const CLASSES = [
   { what: 'records', of: 'ok' },
   { what: 'records', of: 'flagged' },
 ] as const;
-type Class = (typeof CLASSES)[number];
+
+/** What of one class is kept equally long; by it the feed is in the order in which things go. */
+interface Group {
+  readonly what: What;
+  readonly of: 'ok' | 'flagged';
+  readonly keptMs: number;
+}
 
 export function createRetention(options: RetentionOptions): Retention {
   return new Sweeper(options);
@@ -55,8 +69,11 @@ export function createRetention(options: RetentionOptions): Retention {
 
 class Sweeper implements Retention {
   readonly #options: RetentionOptions;
-  /** How far each class is done; after a restart they begin again, and find little. */
-  readonly #cursors = new Map<Class, string>();
+  /** How far each group is done; after a restart, or another recipe, they begin again, and find little. */
+  readonly #cursors = new Map<string, string>();
+  /** When the next of a group gets old. */
+  readonly #dueMs = new Map<string, number>();
+  #agesByRecipe: ReadonlyMap<string, Ages> = new Map();
   #batchesLeft = 0;
 
   constructor(options: RetentionOptions) {
@@ -64,41 +81,78 @@ class Sweeper implements Retention {
   }
 
   async sweep(signal: AbortSignal): Promise<void> {
-    const { store, policy, nowMs, onUsage } = this.#options;
+    const { store, policy, onUsage } = this.#options;
     if (await store.leaseSweep(LEASE_MS)) {
-      for (const one of CLASSES) {
-        const keptMs = one.what === 'images' ? policy.imagesMs[one.of] : policy.recordsMs[one.of];
-        const isOld = ({ completedAt }: Inspection) => nowMs() - Date.parse(completedAt) > keptMs;
+      const groups = this.#groups();
+      for (const { what, of } of CLASSES) {
         this.#batchesLeft = BATCHES_A_ROUND;
-        if (keptMs !== Number.POSITIVE_INFINITY) while (await this.#removeWhile(one, isOld, 'age', signal));
+        for (const group of groups)
+          if (group.what === what && group.of === of) await this.#removeOld(group, signal);
       }
-      await this.#makeRoom(CLASSES.slice(2), 'count', (usage) => usage.records - policy.maxRecords, signal);
+      const records = groups.filter(({ what }) => what === 'records');
+      await this.#makeRoom(records, 'count', (usage) => usage.records - policy.maxRecords, signal);
       // How much a record gives back is known only afterwards: batch by batch.
-      await this.#makeRoom(CLASSES, 'bytes', (usage) => (isTight(usage, policy) ? BATCH : 0), signal);
+      await this.#makeRoom(groups, 'bytes', (usage) => (isTight(usage, policy) ? BATCH : 0), signal);
     }
     onUsage(await store.usage());
   }
 
+  /** Looks only once the oldest that stayed has got old: there may be many groups. */
+  async #removeOld(group: Group, signal: AbortSignal): Promise<void> {
+    const { nowMs } = this.#options;
+    if (nowMs() <= (this.#dueMs.get(keyOf(group)) ?? 0)) return;
+    const isOld = ({ completedAt }: Inspection) => {
+      const dueMs = Date.parse(completedAt) + group.keptMs;
+      this.#dueMs.set(keyOf(group), dueMs);
+      return nowMs() > dueMs;
+    };
+    if (group.keptMs !== Number.POSITIVE_INFINITY)
+      while (await this.#removeWhile(group, isOld, 'age', signal));
+  }
+
+  /** In the order they go: class by class, and in each what is kept shortest first. */
+  #groups(): readonly Group[] {
+    const { policy, agesByRecipe } = this.#options;
+    const now = agesByRecipe();
+    // What changed hands between groups may lie behind where its new one has come to.
+    if (canonicalJson([...now]) !== canonicalJson([...this.#agesByRecipe])) {
+      this.#cursors.clear();
+      this.#dueMs.clear();
+    }
+    this.#agesByRecipe = now;
+    const all = [policy.ages, ...now.values()];
+    return CLASSES.flatMap(({ what, of }) => {
+      const kept = new Set(all.map((ages) => ages[what][of]));
+      return [...kept].sort((a, b) => a - b).map((keptMs) => ({ what, of, keptMs }));
+    });
+  }
+
+  #isOf({ what, of, keptMs }: Group, { verdict, recipe }: Inspection): boolean {
+    if ((verdict === 'OK' ? 'ok' : 'flagged') !== of) return false;
+    const ages = this.#agesByRecipe.get(recipe ?? '') ?? this.#options.policy.ages;
+    return ages[what][of] === keptMs;
+  }
+
   async #makeRoom(
-    classes: readonly Class[],
+    groups: readonly Group[],
     reason: Reason,
     excess: (usage: Usage) => number,
     signal: AbortSignal,
   ): Promise<void> {
     this.#batchesLeft = BATCHES_A_ROUND;
-    for (const one of classes)
+    for (const group of groups)
       for (;;) {
         let left = excess(await this.#options.store.usage());
         if (left <= 0) return;
-        if (!(await this.#removeWhile(one, () => left-- > 0, reason, signal))) break;
-        // On to the next class only where this one has nothing more to give.
+        if (!(await this.#removeWhile(group, () => left-- > 0, reason, signal))) break;
+        // On to the next only where this one has nothing more to give.
         if (this.#batchesLeft === 0) return;
       }
   }
 
-  /** Looks at a batch; false where there is nothing more to remove in this class. */
+  /** Looks at a batch; false where there is nothing more to remove in this group. */
   async #removeWhile(
-    one: Class,
+    group: Group,
     goes: (inspection: Inspection) => boolean,
     reason: Reason,
     signal: AbortSignal,
@@ -107,31 +161,40 @@ class Sweeper implements Retention {
     if (signal.aborted || this.#batchesLeft === 0) return false;
     this.#batchesLeft -= 1;
     await setImmediate(); // captures first
-    const after = this.#cursors.get(one);
+    const key = keyOf(group);
+    const after = this.#cursors.get(key);
     const page = await store.list({ limit: BATCH, ...(after === undefined ? {} : { after }) });
     const removed: Forgettable[] = [];
     for (const inspection of page.items) {
-      if ((inspection.verdict === 'OK' ? 'ok' : 'flagged') !== one.of) continue;
+      if (!this.#isOf(group, inspection)) continue;
       // The feed is in the order of time: behind what stays, nothing goes.
       if (!goes(inspection)) {
-        await this.#forget(one, removed, reason);
+        await this.#forget(group, removed, reason);
         return false;
       }
       removed.push(inspection);
     }
-    await this.#forget(one, removed, reason);
+    await this.#forget(group, removed, reason);
     if (page.items.length === 0) return false;
-    this.#cursors.set(one, page.nextCursor);
+    this.#cursors.set(key, page.nextCursor);
     return true;
   }
 
-  async #forget(one: Class, removed: readonly Forgettable[], reason: Reason): Promise<void> {
+  async #forget({ what }: Group, removed: readonly Forgettable[], reason: Reason): Promise<void> {
     if (removed.length === 0) return;
-    await this.#options.store.forget(removed, one.what);
-    this.#options.onRemoved(one.what, reason, removed.length);
+    await this.#options.store.forget(removed, what);
+    this.#options.onRemoved(what, reason, removed.length);
   }
 }
 
-function isTight({ bytes, freeBytes }: Usage, { maxBytes, minFreeBytes }: RetentionPolicy): boolean {
+function keyOf({ what, of, keptMs }: Group): string {
+  return `${what} ${of} ${keptMs}`;
+}
+
+/** Whether something has to go, and nothing should come that is not needed. */
+export function isTight(
+  { bytes, freeBytes }: Pick<Usage, 'bytes' | 'freeBytes'>,
+  { maxBytes, minFreeBytes }: Pick<RetentionPolicy, 'maxBytes' | 'minFreeBytes'>,
+): boolean {
   return bytes > maxBytes || (freeBytes !== undefined && freeBytes < minFreeBytes);
 }

@@ -34,7 +34,6 @@ export interface Spool {
 interface Waiting {
   readonly inspection: string;
   readonly maps: readonly { readonly name: string; readonly bytes: Buffer }[];
-  readonly thumbnail?: Uint8Array | undefined;
   readonly bytes: number;
 }
 
@@ -77,14 +76,12 @@ class LmdbSpool implements Spool {
   async append(inspection: Inspection, artefacts: Artefacts): Promise<boolean> {
     const record = encodeInspection(inspection);
     const maps = await encodeMaps(artefacts.maps);
-    const { thumbnail } = artefacts;
-    const pictures = maps.reduce((sum, map) => sum + map.bytes.length, thumbnail?.length ?? 0);
-    const bytes = Buffer.byteLength(record) + pictures;
+    const bytes = maps.reduce((sum, map) => sum + map.bytes.length, Buffer.byteLength(record));
     if (this.#bytes + bytes > this.#limitBytes) return false;
     this.#records += 1;
     this.#bytes += bytes;
     const place = this.#next++;
-    const waiting = { inspection: record, maps, thumbnail, bytes };
+    const waiting = { inspection: record, maps, bytes };
     try {
       await this.#commits.add(() => this.#waiting.put(place, waiting));
     } catch (error) {
@@ -98,15 +95,12 @@ class LmdbSpool implements Spool {
   async oldest(): Promise<SpooledRecord | undefined> {
     const [first] = this.#waiting.getRange({ limit: 1 });
     if (first === undefined) return undefined;
-    const { inspection, maps, thumbnail } = first.value;
+    const { inspection, maps } = first.value;
     const decoded = maps.map(async ({ name, bytes }) => [name, await decodeMap(bytes)] as const);
     return {
       place: first.key,
       inspection: decodeInspection(inspection),
-      artefacts: {
-        maps: Object.fromEntries(await Promise.all(decoded)),
-        ...(thumbnail === undefined ? {} : { thumbnail }),
-      },
+      artefacts: { maps: Object.fromEntries(await Promise.all(decoded)) },
     };
   }
 

@@ -8,11 +8,27 @@ export interface StoredMap {
   readonly values: Uint16Array;
 }
 
+/** Of inspections, in one call of keepImages: more would hold up what else is written. */
+export const MAX_EVICTED = 100;
+
 export interface Artefacts {
   /** By name: "fused" and each used modality. */
   readonly maps: Readonly<Record<string, StoredMap>>;
-  /** An encoded picture of the frame's modality to lay the map over; absent where captures are not kept. */
-  readonly thumbnail?: Uint8Array;
+}
+
+/** What the sensors saw, as far as it is kept; written after the record, which does not wait for it. */
+export interface CaptureImages {
+  /** An encoded picture of the frame's modality to lay the map over; undefined where there is none. */
+  readonly thumbnail?: Uint8Array | undefined;
+  /** By modality: the files as they were sent. */
+  readonly originals: Readonly<Record<string, Uint8Array>>;
+}
+
+export interface ImagesKept {
+  /** false where the record is not there, or the images alone are over the limit. */
+  readonly kept: boolean;
+  /** Inspections whose images went to make room. */
+  readonly evicted: number;
 }
 
 export interface ListQuery {
@@ -113,6 +129,8 @@ export interface Usage {
   readonly bytes: number;
   /** What it could still grow by on its disk; undefined where it cannot tell. */
   readonly freeBytes: number | undefined;
+  /** Of `bytes`, what the images of captures take, as they were given. */
+  readonly imageBytes: number;
 }
 
 export interface ResultStore {
@@ -121,7 +139,7 @@ export interface ResultStore {
    * nothing: stored, with an entry at the feed's tail;
    * the same revision or a higher one: nothing happens, so that a save may be repeated;
    * a lower revision: record and the artefacts given take its place, and its feed entry moves to the tail. The
-   * reviews held stay, whatever the record brings.
+   * reviews held stay, whatever the record brings; images of the capture go, for they show what was seen before.
    */
   save(inspection: Inspection, artefacts: Artefacts): Promise<void>;
   /**
@@ -132,7 +150,15 @@ export interface ResultStore {
   review(inspectionId: string, review: Review): Promise<Inspection>;
   get(inspectionId: string): Promise<Inspection | undefined>;
   map(inspectionId: string, name: string): Promise<StoredMap | undefined>;
+  /**
+   * Puts images beside a record, in place of those it has. Before that the oldest images of the store go, of whatever
+   * verdict, until all together are within `limitBytes`: MAX_EVICTED of them at most, so that a limit which was lowered
+   * is reached in several calls. Records are never touched.
+   */
+  keepImages(inspectionId: string, images: CaptureImages, limitBytes: number): Promise<ImagesKept>;
   thumbnail(inspectionId: string): Promise<Uint8Array | undefined>;
+  /** The file of a modality as it was sent. */
+  original(inspectionId: string, modality: string): Promise<Uint8Array | undefined>;
   /**
    * Ascending by commit order; of each inspection only its newest revision is there. A filtered page may hold fewer than `limit`, even none, before the feed's end:
    * it looks at a bounded stretch and `nextCursor` goes on behind it. The end is reached when `nextCursor` stays.
@@ -175,7 +201,7 @@ export interface ResultStore {
    */
   waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void>;
   /**
-   * Removes maps and pictures, or whole records with their place in the feed; never of a revision that is newer than the
+   * Removes maps and images, or whole records with their place in the feed; never of a revision that is newer than the
    * one named. Counters stay.
    */
   forget(revisions: readonly Forgettable[], what: 'images' | 'records'): Promise<void>;

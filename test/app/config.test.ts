@@ -11,7 +11,9 @@ describe('loadConfig', () => {
       providerPolicy: 'strict',
       intraOpThreads: 1,
       bodyLimitBytes: 32 * 1024 * 1024,
-      keepCaptures: 'thumbnail',
+      keepCaptures: 'review',
+      keepOriginals: false,
+      keepCapturesBytes: 1073741824,
       gateLimits: {},
     });
   });
@@ -55,7 +57,9 @@ describe('loadConfig', () => {
     ['EXECUTION_PROVIDERS', 'cuda,gpu', 'EXECUTION_PROVIDERS=cuda,gpu: must be one of cpu, cuda, tensorrt'],
     ['EXECUTION_PROVIDERS', 'auto,cpu', 'EXECUTION_PROVIDERS=auto,cpu: "auto" stands alone'],
     ['PROVIDER_POLICY', 'maybe', 'PROVIDER_POLICY=maybe: must be one of strict, fallback'],
-    ['KEEP_CAPTURES', 'all', 'KEEP_CAPTURES=all: must be one of none, thumbnail'],
+    ['KEEP_CAPTURES', 'thumbnail', 'KEEP_CAPTURES=thumbnail: must be one of none, review, ng, all'],
+    ['KEEP_ORIGINALS', 'some', 'KEEP_ORIGINALS=some: must be true or false'],
+    ['KEEP_CAPTURES_BYTES', '-1', 'KEEP_CAPTURES_BYTES=-1: must be at least 0'],
     ['GATE_RANGE_MIN_VALID', '2', 'GATE_RANGE_MIN_VALID=2: must be at most 1'],
     ['GATE_AUDIO_MIN_RMS', '-1', 'GATE_AUDIO_MIN_RMS=-1: must be a number, 0 or more'],
     ['RETAIN_OK_DAYS', 'forever', 'RETAIN_OK_DAYS=forever: must be a number of days, or unlimited'],

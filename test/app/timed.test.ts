@@ -17,7 +17,9 @@ class Fake {
   }
   async save() {}
   async map() {}
+  async keepImages() {}
   async thumbnail() {}
+  async original() {}
   async ping() {}
   async waitForNext() {
     return this.#answers.waitForNext?.();

@@ -132,7 +132,7 @@ describe('the bounds', () => {
       'reached',
       'reached',
       'reached',
-      'not measured', // int8, which is not there yet
+      'not measured', // int8: docs/decisions/0024
       'not measured', // mix-ups and leaks, by the soak
     ]);
     expect(rows[0]?.reached?.min).toBeCloseTo(100 / 110, 9);

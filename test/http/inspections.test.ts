@@ -6,6 +6,7 @@ import type { Problem } from '../../src/http/problem.js';
 import type { Inspection } from '../../src/inspection.js';
 import { captureForm, inspect, type Parts, readJson, refuse } from '../support/client.js';
 import { npyFile } from '../support/files.js';
+import { untilFileKept } from '../support/kept-images.js';
 import { type RunningService, startService } from '../support/service.js';
 import { copyTinyBundle, type GoldenCapture, goldenCapture, rgbPng } from '../support/tiny-bundle.js';
 
@@ -26,7 +27,11 @@ beforeAll(async () => {
       'needs-depth': { model: 'tiny', required: ['depth'] },
     }),
   );
-  service = await startService({ RECIPES_FILE: recipesFile });
+  service = await startService({
+    RECIPES_FILE: recipesFile,
+    KEEP_CAPTURES: 'all',
+    KEEP_ORIGINALS: 'true',
+  });
   capture = await goldenCapture(0);
   blackPng = await rgbPng(Buffer.alloc(64 * 64 * 3));
 });
@@ -280,6 +285,7 @@ describe('GET /v1/inspections/{id}/heatmap', () => {
   beforeAll(async () => {
     const inspection = await inspect(service.url, only('rgb', 'acoustic'));
     href = `${service.url}${inspection.heatmap?.href}`;
+    await untilFileKept(service.url, inspection.inspectionId, 'rgb');
   });
 
   const get = async (query: string, accept?: string) => {
@@ -322,7 +328,8 @@ describe('GET /v1/inspections/{id}/heatmap', () => {
   });
 
   it('lays the map of a registered modality over it', async () => {
-    const { heatmap } = await inspect(service.url, only('rgb', 'depth'));
+    const { heatmap, inspectionId } = await inspect(service.url, only('rgb', 'depth'));
+    await untilFileKept(service.url, inspectionId, 'rgb');
     const draw = async (query: string) =>
       Buffer.from(await (await fetch(`${service.url}${heatmap?.href}${query}`)).arrayBuffer());
     const bare = await draw('?modality=depth');

@@ -132,12 +132,15 @@ describe('over HTTP', () => {
       text: expect.stringMatching(/^ERROR NOT_FOUND /),
     });
     // The detail quotes what came, line break and all.
-    const broken = await ask('inspections?modality=rgb&metadata=%7B%0A%0A', {
+    const broken = await ask('inspections?modality=so%0Anar', {
       method: 'POST',
       body: rgb(),
       headers: { 'content-type': 'image/png' },
     });
-    expect(broken).toMatchObject({ status: 400, text: expect.stringMatching(/^ERROR BAD_METADATA [^\n]+$/) });
+    expect(broken).toMatchObject({
+      status: 400,
+      text: expect.stringMatching(/^ERROR UNKNOWN_MODALITY The model knows no modality "so nar"; [^\n]+$/),
+    });
   });
 
   it('still gives JSON to whoever takes both', async () => {

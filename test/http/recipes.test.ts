@@ -93,6 +93,90 @@ it('writes and deletes on condition', async () => {
   expect((await send('GET', '/guarded?revision=2')).body.recipe).toMatchObject({ maxWaitMs: 1 });
 });
 
+/** Of the tiny bundle's rgb, which is 64 x 64. */
+const masked = (shapes: object) => ({ masks: { rgb: { size: [64, 64], ...shapes } } });
+const square = { rect: [0, 0, 9, 9] };
+const badMasks: [string, object, number, string, RegExp][] = [
+  [
+    'a polygon of two points',
+    masked({
+      ignore: [
+        {
+          polygon: [
+            [1, 1],
+            [5, 5],
+          ],
+        },
+      ],
+    }),
+    400,
+    'BAD_REQUEST',
+    /^masks\.rgb\.ignore\[0\]\.polygon: must have at least 3 points\.$/,
+  ],
+  [
+    'a polygon of 10,000 points',
+    masked({ roi: [{ polygon: Array(10_000).fill([1, 2]) }] }),
+    400,
+    'BAD_REQUEST',
+    /must have at most 256 points/,
+  ],
+  [
+    '1,000 shapes',
+    masked({ ignore: Array(1000).fill(square) }),
+    400,
+    'BAD_REQUEST',
+    /must have at most 64 shapes/,
+  ],
+  ['a shape that is none', masked({ roi: [{}] }), 400, 'BAD_REQUEST', /must be a rect or a polygon/],
+  ['a list without a shape', masked({ roi: [] }), 400, 'BAD_REQUEST', /must have a shape, or be left out/],
+  [
+    'a rect without area',
+    masked({ roi: [{ rect: [1, 1, 0, 4] }] }),
+    400,
+    'BAD_REQUEST',
+    /^masks\.rgb\.roi\[0\]: must have a width and a height of more than 0\.$/,
+  ],
+  [
+    'a rect outside the frame',
+    masked({ roi: [square, { rect: [60, 0, 9, 9] }] }),
+    400,
+    'BAD_REQUEST',
+    /^masks\.rgb\.roi\[1\]: reaches 69, 9, outside the 64 x 64 of its size\.$/,
+  ],
+  [
+    'a polygon outside the frame',
+    masked({
+      ignore: [
+        {
+          polygon: [
+            [0, 0],
+            [65, 0],
+            [0, 5],
+          ],
+        },
+      ],
+    }),
+    400,
+    'BAD_REQUEST',
+    /reaches 65, 0, outside/,
+  ],
+  ['an unknown frame', { masks: { sonar: { size: [64, 64] } } }, 422, 'BAD_RECIPE', /masks "sonar"/],
+  [
+    'a mask without its size',
+    { masks: { rgb: { roi: [square] } } },
+    400,
+    'BAD_REQUEST',
+    /^masks\.rgb\.size: /,
+  ],
+  [
+    'a region of interest that keeps nothing',
+    masked({ roi: [square], ignore: [{ rect: [0, 0, 20, 20] }] }),
+    422,
+    'BAD_RECIPE',
+    /keeps no place of the map/,
+  ],
+];
+
 describe('bad input', () => {
   it.each([
     [
@@ -126,6 +210,21 @@ describe('bad input', () => {
       400,
       'BAD_REQUEST',
       /^late: must be "ignore" or "revise"\.$/,
+    ],
+    ...badMasks,
+    [
+      'an age that is none',
+      { retention: { okDays: -1 } },
+      400,
+      'BAD_REQUEST',
+      /^retention\.okDays: must be days/,
+    ],
+    [
+      'an unknown policy',
+      { retention: { keepCaptures: 'some' } },
+      400,
+      'BAD_REQUEST',
+      /must be one of none, review/,
     ],
     ['no JSON', '{', 400, 'BAD_REQUEST', /not valid JSON/],
     ['too much', ' '.repeat(100_000), 413, 'BODY_TOO_LARGE', /over 65536 bytes/],

@@ -4,6 +4,7 @@ import type { Bundle } from '../../src/bundle/bundle.js';
 import { ModelRegistry } from '../../src/bundle/registry.js';
 import { ServiceError } from '../../src/errors.js';
 import { createKeeper } from '../../src/inspect/keep.js';
+import type { ImageKeeper } from '../../src/inspect/keep-images.js';
 import { type Capture, createInspect, type InspectionRooms } from '../../src/inspect.js';
 import { type Inspection, inspectionSchema } from '../../src/inspection.js';
 import type { Submission } from '../../src/schedule/scheduler.js';
@@ -29,6 +30,7 @@ function line({ save = async () => {}, submit, storeTimeoutMs = 1000 }: Fakes = 
   const failures: string[] = [];
   const inspected: Inspection[] = [];
   const stages: unknown[][] = [];
+  const kept: Parameters<ImageKeeper['keep']>[] = [];
   const clock = { ms: 0 };
   const inspect = createInspect({
     models: new ModelRegistry([bundle], undefined),
@@ -64,15 +66,16 @@ function line({ save = async () => {}, submit, storeTimeoutMs = 1000 }: Fakes = 
     keeper: createKeeper({
       store: { save },
       timeoutMs: storeTimeoutMs,
-      thumbnail: async (_tensor, spec) => Buffer.from(spec.name),
       onFailure: (error) => failures.push(error.message),
       onSaved: () => {},
     }),
+    images: { keep: (inspection, seen, policy) => void kept.push([inspection, seen, policy]) },
+    imagePolicy: { captures: 'review', originals: false },
     nowMs: () => clock.ms,
     onInspected: (inspection) => inspected.push(inspection),
     onStage: (...stage) => stages.push(stage),
   });
-  return { inspect, submissions, failures, inspected, stages };
+  return { inspect, submissions, failures, inspected, stages, kept };
 }
 
 const capture = (overrides: Partial<Capture> = {}): Capture => ({
@@ -157,25 +160,30 @@ describe('inspect', () => {
     expect(stages.map(([stage]) => stage)).toEqual(['decode', 'gate']);
   });
 
-  it('stores what it answers, the maps of 16 bits, and the picture of the frame', async () => {
+  it('stores what it answers and the maps of 16 bits, then has the pictures kept', async () => {
     const saved: [Inspection, Artefacts][] = [];
-    const { inspect } = line({
+    const { inspect, kept } = line({
       save: async (...record) => {
+        expect(kept).toEqual([]);
         saved.push(record);
       },
     });
-    const inspection = await inspect(capture());
+    const asked = capture();
+    const inspection = await inspect(asked);
     const stored = { height: 1, width: 2, values: Uint16Array.of(16384, 49151) };
-    const frame = inspection.heatmap?.frame ?? '';
-    expect(saved).toEqual([
-      [inspection, { maps: { fused: stored, depth: stored, rgb: stored }, thumbnail: Buffer.from(frame) }],
-    ]);
+    expect(saved).toEqual([[inspection, { maps: { fused: stored, depth: stored, rgb: stored } }]]);
+    expect(kept).toEqual([[inspection, expect.anything(), { captures: 'review', originals: false }]]);
+    expect(kept[0]?.[1].parts).toBe(asked.parts);
+    expect(kept[0]?.[1].frame?.name).toBe(inspection.heatmap?.frame);
   });
 
   it('answers though the store fails, marked as not stored', async () => {
-    const { inspect, failures, inspected } = line({ save: () => Promise.reject(new Error('disk full')) });
+    const { inspect, failures, inspected, kept } = line({
+      save: () => Promise.reject(new Error('disk full')),
+    });
     const inspection = await inspect(capture());
     expect(inspection).toMatchObject({ verdict: 'NG', stored: false });
+    expect(kept).toEqual([]);
     expect(failures).toEqual(['disk full']);
     expect(inspected).toEqual([inspection]);
   });

@@ -49,7 +49,7 @@ describe('metrics', () => {
 
   it('times the stages, and the runs of a branch only where one ran', async () => {
     const metrics = createMetrics();
-    metrics.received(0.2);
+    metrics.stageTook('receive', 0.2);
     metrics.rendered(0.3);
     metrics.stageTook('gate', 0.003);
     metrics.stageTook('store', 0.02);
@@ -76,7 +76,8 @@ describe('metrics', () => {
     metrics.oldestWait(1.5);
     metrics.spooled(2, 7000);
     metrics.spoolDropped();
-    metrics.storeUsage(12, 3400, 0.5);
+    metrics.storeUsage({ records: 12, bytes: 3400, imageBytes: 600 }, 0.5);
+    metrics.captureImages('evicted', 2);
     metrics.removed('images', 'age', 3);
     metrics.batchStarted(3, 'tiny@1');
     metrics.refused('OVERLOADED');

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Bundle } from '../../src/bundle/bundle.js';
 import type { Inspection, ReviewDecision, Verdict } from '../../src/inspection.js';
 import { goodPartOf, partsNeeded, reviewThreshold, withReview } from '../../src/recipes/calibrate.js';
+import { hashOfMasks, masksSchema } from '../../src/recipes/masks.js';
 import { type CalibrationRequest, propose } from '../../src/recipes/propose.js';
 import { type CurrentRecipe, recipeSchema } from '../../src/recipes/recipe.js';
 import { anInspection } from '../store/samples.js';
@@ -139,6 +140,18 @@ describe('a proposal', () => {
     ];
     const found = await ask(own, [...others, ...many(19, 'rgb')], { from: '2026-01-01T00:00:00Z' });
     expect(found).toMatchObject({ n: 19, scanned: 23, thresholds: { review: 0.019001 } });
+  });
+
+  it('takes parts that were judged under the masks the recipe has now, and no others', async () => {
+    const masks = { rgb: { size: [64, 64], ignore: [{ rect: [0, 0, 9, 9] }] } };
+    const hash = hashOfMasks(masksSchema.parse(masks));
+    const under = (mask: string) => ({ mask: { frames: ['rgb'], hash: mask, unmaskedScore: 0.9 } });
+    const judged = many(19, 'rgb').map((each) => ({ ...each, ...under(hash) }));
+    const others = [part(0.9, 'rgb'), part(0.9, 'rgb', under('another')), part(0.01, 'acoustic')];
+    const found = await ask({ ...own, masks }, [...others, ...judged]);
+    // Sound has no mask, so its part compares.
+    expect(found).toMatchObject({ n: 20, scanned: 22, thresholds: { review: 0.019001 } });
+    expect(await ask(own, [...many(19, 'rgb'), ...judged])).toMatchObject({ n: 19 });
   });
 
   it('is refused where there are too few, with how many there are and how many it takes', async () => {

@@ -36,6 +36,19 @@ it('counts revisions, names each by its hash, and makes none where nothing chang
   expect(await recipes.revision('a', 1)).toEqual(one);
 });
 
+it('is the same object after it was read again unchanged, and another where another replica wrote', async () => {
+  const afresh = { ...store, newest: async () => structuredClone(await store.newest()) };
+  const reader = recipesInMemory(models, afresh);
+  await recipes.put('a', aRecipe());
+  await reader.refresh();
+  const read = reader.current('a').recipe;
+  await reader.refresh();
+  expect(reader.current('a').recipe).toBe(read);
+  await recipes.put('a', aRecipe({ required: ['rgb'] }));
+  await reader.refresh();
+  expect(reader.current('a').recipe.required).toEqual(['rgb']);
+});
+
 it('goes on counting after it was deleted', async () => {
   await recipes.put('a', aRecipe());
   await recipes.delete('a');

@@ -15,6 +15,7 @@ const EXPECTED: Readonly<Record<string, readonly Scope[]>> = {
   'GET /v1/inspections': ['read'],
   'GET /v1/inspections/{id}': ['read', 'ingest'],
   'GET /v1/inspections/{id}/heatmap': ['read'],
+  'GET /v1/inspections/{id}/captures/{modality}': ['read'],
   'GET /v1/models': ['read', 'ingest'],
   'GET /v1/events': ['read'],
   'PUT /v1/captures/{captureId}/modalities/{name}': ['ingest'],

@@ -1,15 +1,20 @@
 // What a store must remove, and what it must leave.
 import { describe, expect, it } from '@jest/globals';
+import type { Inspection } from '../../src/inspection.js';
 import { A_REVIEW, aMap, anInspection, NOTHING } from './samples.js';
 import type { StoreAtHand } from './store-at-hand.js';
 
 export function describeForgetting(at: StoreAtHand): void {
   describe('forgetting', () => {
-    const pictured = { maps: { fused: aMap(), rgb: aMap() }, thumbnail: Uint8Array.from([1, 2, 3]) };
+    const save = async (inspection: Inspection) => {
+      await at.store.save(inspection, { maps: { fused: aMap(), rgb: aMap() } });
+      const images = { thumbnail: Uint8Array.from([1, 2, 3]), originals: {} };
+      await at.store.keepImages(inspection.inspectionId, images, 1_000_000);
+    };
 
     it('takes the pictures, and leaves the record where it is', async () => {
       const [gone, kept] = [anInspection({ captureId: 'gone' }), anInspection({ captureId: 'kept' })];
-      for (const inspection of [gone, kept]) await at.store.save(inspection, pictured);
+      for (const inspection of [gone, kept]) await save(inspection);
       await at.store.forget([gone], 'images');
       expect(await at.store.map(gone.inspectionId, 'fused')).toBeUndefined();
       expect(await at.store.map(gone.inspectionId, 'rgb')).toBeUndefined();
@@ -24,7 +29,7 @@ export function describeForgetting(at: StoreAtHand): void {
       const saved = Array.from({ length: 3 }, (_, i) =>
         anInspection({ captureId: `c${i}`, verdict: 'REVIEW', partId: `p${i}` }),
       );
-      for (const inspection of saved) await at.store.save(inspection, pictured);
+      for (const inspection of saved) await save(inspection);
       const { nextCursor } = await at.store.list({ limit: 3 });
       await at.store.forget(saved.slice(0, 2), 'records');
       expect(await at.store.get(saved[0]?.inspectionId ?? '')).toBeUndefined();
@@ -41,7 +46,7 @@ export function describeForgetting(at: StoreAtHand): void {
 
     it('leaves a revision that is newer than the one it was told of', async () => {
       const inspection = anInspection();
-      await at.store.save(inspection, pictured);
+      await save(inspection);
       await at.store.review(inspection.inspectionId, A_REVIEW);
       for (const what of ['images', 'records'] as const) await at.store.forget([inspection], what);
       expect(await at.store.thumbnail(inspection.inspectionId)).toHaveLength(3);
@@ -60,7 +65,7 @@ export function describeForgetting(at: StoreAtHand): void {
 
     it('says what the store holds, and who may tidy it', async () => {
       const before = await at.store.usage();
-      await Promise.all(Array.from({ length: 50 }, () => at.store.save(anInspection(), pictured)));
+      await Promise.all(Array.from({ length: 50 }, () => save(anInspection())));
       const after = await at.store.usage();
       expect([before.records, after.records]).toEqual([0, 50]);
       expect(after.bytes).toBeGreaterThan(before.bytes);

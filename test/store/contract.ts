@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ListQuery, ResultStore } from '../../src/store/store.js';
 import { describeConsumers } from './contract-consumers.js';
 import { describeForgetting } from './contract-forgetting.js';
+import { describeImages } from './contract-images.js';
 import { describeLines } from './contract-lines.js';
 import { describeOpenReviews, describeRevisions } from './contract-revisions.js';
 import { aMap, anInspection, NOTHING } from './samples.js';
@@ -51,6 +52,7 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
     describeConsumers(at);
     describeLines(at);
     describeForgetting(at);
+    describeImages(at);
 
     it('gives back an inspection as it was saved', async () => {
       const inspection = anInspection();
@@ -58,16 +60,14 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
       expect(await store.get(inspection.inspectionId)).toEqual(inspection);
     });
 
-    it('gives back maps and thumbnail bit by bit', async () => {
+    it('gives back maps bit by bit', async () => {
       const { inspectionId } = anInspection();
       const fused = aMap();
-      const thumbnail = Uint8Array.from([0, 255, 10, 13, 0]);
-      await store.save(anInspection({ inspectionId }), { maps: { fused, rgb: aMap(1, 1) }, thumbnail });
+      await store.save(anInspection({ inspectionId }), { maps: { fused, rgb: aMap(1, 1) } });
       const found = await store.map(inspectionId, 'fused');
       expect([found?.height, found?.width]).toEqual([fused.height, fused.width]);
       expect(Array.from(found?.values ?? [])).toEqual(Array.from(fused.values));
       expect((await store.map(inspectionId, 'rgb'))?.values.length).toBe(1);
-      expect(Array.from((await store.thumbnail(inspectionId)) ?? [])).toEqual(Array.from(thumbnail));
     });
 
     it('says undefined of what it does not have', async () => {
@@ -79,6 +79,7 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
         expect(await store.get(id)).toBeUndefined();
         expect(await store.map(id, 'fused')).toBeUndefined();
         expect(await store.thumbnail(id)).toBeUndefined();
+        expect(await store.original(id, 'rgb')).toBeUndefined();
       }
     });
 

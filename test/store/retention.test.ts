@@ -5,16 +5,19 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Verdict } from '../../src/inspection.js';
 import { openLmdbStore } from '../../src/store/lmdb.js';
-import { createRetention, type RetentionPolicy } from '../../src/store/retention.js';
+import { type Ages, createRetention, type RetentionPolicy } from '../../src/store/retention.js';
 import type { ResultStore, Usage } from '../../src/store/store.js';
 import { aMap, anInspection } from './samples.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 const NOW_MS = Date.UTC(2026, 5, 1);
 const FOR_EVER = Number.POSITIVE_INFINITY;
+const ALL_AGES: Ages = {
+  images: { ok: FOR_EVER, flagged: FOR_EVER },
+  records: { ok: FOR_EVER, flagged: FOR_EVER },
+};
 const KEEP_ALL: RetentionPolicy = {
-  imagesMs: { ok: FOR_EVER, flagged: FOR_EVER },
-  recordsMs: { ok: FOR_EVER, flagged: FOR_EVER },
+  ages: ALL_AGES,
   maxRecords: FOR_EVER,
   maxBytes: FOR_EVER,
   minFreeBytes: 0,
@@ -33,9 +36,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function saveAged(verdict: Verdict, ageDays: number): Promise<void> {
+async function saveAged(verdict: Verdict, ageDays: number, recipe: string | null = null): Promise<void> {
   const completedAt = new Date(NOW_MS - ageDays * DAY_MS).toISOString();
-  const inspection = anInspection({ verdict, completedAt, captureId: `${verdict}-${ageDays}` });
+  const captureId = `${recipe ?? verdict}-${ageDays}`;
+  const inspection = anInspection({ verdict, completedAt, recipe, captureId });
   await store.save(inspection, { maps: { fused: aMap() } });
 }
 
@@ -54,6 +58,7 @@ async function once(
       ...seen,
     },
     policy: { ...KEEP_ALL, ...policy },
+    agesByRecipe: () => new Map(),
     nowMs: () => NOW_MS,
     onRemoved: (what, reason, count) => removals.push(`${count} ${what} by ${reason}`),
     onUsage: () => {},
@@ -81,8 +86,10 @@ describe('by age', () => {
 
   it('removes pictures before records, and of OK before the rest', async () => {
     await once({
-      imagesMs: { ok: 30 * DAY_MS, flagged: 365 * DAY_MS },
-      recordsMs: { ok: 365 * DAY_MS, flagged: FOR_EVER },
+      ages: {
+        images: { ok: 30 * DAY_MS, flagged: 365 * DAY_MS },
+        records: { ok: 365 * DAY_MS, flagged: FOR_EVER },
+      },
     });
     expect(await left()).toEqual([...flagged('400'), 'OK-40', ...flagged('40*'), 'OK-4*', ...flagged('4*')]);
     expect(removals.toSorted()).toEqual(['1 records by age', '2 images by age', '3 images by age']);
@@ -98,7 +105,8 @@ describe('by age', () => {
     let nowMs = NOW_MS;
     const sweeper = createRetention({
       store,
-      policy: { ...KEEP_ALL, recordsMs: { ok: 100 * DAY_MS, flagged: 100 * DAY_MS } },
+      policy: { ...KEEP_ALL, ages: { ...ALL_AGES, records: { ok: 100 * DAY_MS, flagged: 100 * DAY_MS } } },
+      agesByRecipe: () => new Map(),
       nowMs: () => nowMs,
       onRemoved: () => {},
       onUsage: () => {},
@@ -109,6 +117,96 @@ describe('by age', () => {
     nowMs += 90 * DAY_MS;
     await sweeper.sweep(signal);
     expect(await left()).toHaveLength(4);
+  });
+});
+
+describe('by recipe', () => {
+  const days = (ok: number, flagged = ok) => ({ ok: ok * DAY_MS, flagged: flagged * DAY_MS });
+  let agesByRecipe: Map<string, Ages>;
+  const sweeper = (policy: Partial<RetentionPolicy>) =>
+    createRetention({
+      store,
+      policy: { ...KEEP_ALL, ...policy },
+      agesByRecipe: () => agesByRecipe,
+      nowMs: () => NOW_MS,
+      onRemoved: (what, reason, count) => removals.push(`${count} ${what} by ${reason}`),
+      onUsage: () => {},
+    });
+  const { signal } = new AbortController();
+
+  it('keeps each as long as its recipe says, however they lie in the feed', async () => {
+    for (const ageDays of [400, 40, 4])
+      for (const recipe of ['long', 'short', null]) await saveAged('OK', ageDays, recipe);
+    agesByRecipe = new Map([
+      ['long', { ...ALL_AGES, images: days(100) }],
+      ['short', { images: days(1), records: days(10) }],
+    ]);
+    await sweeper({ ages: { images: days(30), records: days(365) } }).sweep(signal);
+    expect(await left()).toEqual(['long-400', 'long-40*', 'OK-40', 'long-4*', 'short-4', 'OK-4*']);
+  });
+
+  it('follows a recipe that is changed, also for what lies behind where it had come to', async () => {
+    for (const recipe of ['a', 'b', 'a']) await saveAged('OK', 40, recipe);
+    agesByRecipe = new Map([['b', { ...ALL_AGES, records: days(10) }]]);
+    const rounds = sweeper({});
+    await rounds.sweep(signal);
+    expect(await left()).toEqual(['a-40*', 'a-40*']);
+    agesByRecipe = new Map([...agesByRecipe, ['a', { ...ALL_AGES, records: days(10) }]]);
+    await rounds.sweep(signal);
+    expect(await left()).toEqual([]);
+  });
+
+  it('takes at once what a recipe keeps no longer, though others of its new age are young', async () => {
+    await saveAged('OK', 40, 'a');
+    await saveAged('OK', 4);
+    agesByRecipe = new Map([['a', { ...ALL_AGES, records: days(100) }]]);
+    const rounds = sweeper({ ages: { ...ALL_AGES, records: days(30) } });
+    await rounds.sweep(signal);
+    expect(await left()).toEqual(['a-40*', 'OK-4*']);
+    agesByRecipe = new Map();
+    await rounds.sweep(signal);
+    expect(await left()).toEqual(['OK-4*']);
+  });
+
+  it('looks again only when something has got old, however many recipes there are', async () => {
+    let [nowMs, pages] = [NOW_MS, 0];
+    await saveAged('OK', 4);
+    agesByRecipe = new Map();
+    const rounds = createRetention({
+      store: {
+        list: (query) => {
+          pages += 1;
+          return store.list(query);
+        },
+        forget: (revisions, what) => store.forget(revisions, what),
+        usage: () => store.usage(),
+        leaseSweep: async () => true,
+      },
+      policy: { ...KEEP_ALL, ages: { ...ALL_AGES, records: { ok: 5 * DAY_MS, flagged: FOR_EVER } } },
+      agesByRecipe: () => agesByRecipe,
+      nowMs: () => nowMs,
+      onRemoved: () => {},
+      onUsage: () => {},
+    });
+    await rounds.sweep(signal);
+    const looked = pages;
+    await rounds.sweep(signal);
+    expect(pages).toBe(looked);
+    nowMs += DAY_MS + 1;
+    await rounds.sweep(signal);
+    expect(await left()).toEqual([]);
+    await saveAged('OK', 4);
+    await rounds.sweep(signal);
+    expect(await left()).toEqual([]);
+  });
+
+  it('makes room by what is kept shortest first, and by the rest where that is not enough', async () => {
+    for (const recipe of ['long', 'short', 'long', 'short']) await saveAged('OK', 1, recipe);
+    agesByRecipe = new Map([['short', { ...ALL_AGES, records: days(10) }]]);
+    await sweeper({ maxRecords: 2 }).sweep(signal);
+    expect(await left()).toEqual(['long-1*', 'long-1*']);
+    await sweeper({ maxRecords: 1 }).sweep(signal);
+    expect(await left()).toEqual(['long-1*']);
   });
 });
 
@@ -158,7 +256,7 @@ describe('by bytes', () => {
 
   it('makes room where the disk is nearly full', async () => {
     await saveAged('OK', 1);
-    const full = { usage: async () => ({ records: 1, bytes: 1, freeBytes: 10 }) };
+    const full = { usage: async () => ({ records: 1, bytes: 1, freeBytes: 10, imageBytes: 0 }) };
     await once({ minFreeBytes: 10 }, full);
     expect(await left()).toEqual(['OK-1*']);
     await once({ minFreeBytes: 11 }, full);
@@ -179,7 +277,7 @@ describe('by bytes', () => {
 
 it('leaves a round to the replica that has the lease, and stops when told to', async () => {
   await saveAged('OK', 400);
-  const policy = { recordsMs: { ok: 0, flagged: 0 } };
+  const policy = { ages: { ...ALL_AGES, records: { ok: 0, flagged: 0 } } };
   await once(policy, { leaseSweep: async () => false });
   await once(policy, {}, AbortSignal.abort());
   expect(await left()).toEqual(['OK-400*']);

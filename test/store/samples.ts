@@ -22,6 +22,7 @@ export function anInspection(changes: Partial<Inspection> = {}): Inspection {
     verdict: 'NG',
     score: 0.83,
     thresholds: { review: 0.5, reject: 0.7 },
+    mask: null,
     model: { name: 'demo-part', version: 1, sha256: 'a'.repeat(64) },
     branch: 'rgb+thermal',
     modalities: {

@@ -1,0 +1,26 @@
+// Wires what keeps pictures of captures: after the answer, within the quota, and never where records need the room.
+import type { Config } from '../config.js';
+import { thumbnail } from '../heatmap/thumbnail.js';
+import { createImageKeeper, type ImageKeeper } from '../inspect/keep-images.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { isTight } from '../store/retention.js';
+import type { ResultStore } from '../store/store.js';
+import type { Log } from './inference.js';
+
+export function openImages(
+  { keepCapturesBytes, retain }: Config,
+  store: ResultStore,
+  metrics: Pick<Metrics, 'captureImages' | 'captureImagesLimit'>,
+  log: Log,
+): ImageKeeper {
+  metrics.captureImagesLimit(keepCapturesBytes);
+  return createImageKeeper({
+    store,
+    limitBytes: keepCapturesBytes,
+    hasRoom: async () => !isTight(await store.usage(), retain),
+    thumbnail,
+    afterwards: setImmediate,
+    onImages: metrics.captureImages,
+    onFailure: (error) => log.error({ err: error }, 'the pictures of a capture could not be kept'),
+  });
+}

@@ -1,0 +1,72 @@
+// GET a file of a capture as it was sent, where originals are kept.
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { ServiceError } from '../errors.js';
+import { type Inspection, identifier } from '../inspection.js';
+import { type FileFormat, sniff } from '../modality/sniff.js';
+import { noInspection } from '../store/revise.js';
+import type { ResultStore } from '../store/store.js';
+import { PROBLEM_TYPE, problem } from './problem.js';
+
+/** By what the file is, not by what its sender called it. */
+const CONTENT_TYPES: Readonly<Record<FileFormat, string>> = {
+  png: 'image/png',
+  jpeg: 'image/jpeg',
+  tiff: 'image/tiff',
+  npy: 'application/x-npy',
+  wav: 'audio/wav',
+};
+/** Of a part that was dropped because it is none of these. */
+const UNKNOWN_TYPE = 'application/octet-stream';
+
+const binary = z.any().meta({ type: 'string', format: 'binary' });
+const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
+
+const schema = {
+  tags: ['inspections'],
+  summary: 'The file of one modality as it was sent, where it is kept',
+  params: z.object({ id: identifier, modality: identifier }),
+  response: {
+    200: {
+      content: Object.fromEntries(
+        [...Object.values(CONTENT_TYPES), UNKNOWN_TYPE].map((type) => [type, { schema: binary }]),
+      ),
+    },
+    '4xx': problems,
+    '5xx': problems,
+  },
+};
+
+export function captureFileRoutes(
+  instance: FastifyInstance,
+  { store }: { readonly store: Pick<ResultStore, 'get' | 'original'> },
+): void {
+  const server = instance.withTypeProvider<ZodTypeProvider>();
+  server.get('/v1/inspections/:id/captures/:modality', { schema }, async (request, reply) => {
+    const { id, modality } = request.params;
+    const inspection = await store.get(id);
+    if (inspection === undefined) throw noInspection(id);
+    const file = await store.original(id, modality);
+    if (file === undefined) throw notKept(inspection, modality);
+    return reply.type(contentTypeOf(file)).send(Buffer.from(file));
+  });
+}
+
+function contentTypeOf(file: Uint8Array): string {
+  try {
+    return CONTENT_TYPES[sniff(file)];
+  } catch {
+    return UNKNOWN_TYPE;
+  }
+}
+
+function notKept({ inspectionId, modalities }: Inspection, modality: string): ServiceError {
+  const { used, dropped, unused } = modalities;
+  const arrived = [...used, ...unused, ...dropped.map(({ name }) => name)];
+  const detail = arrived.includes(modality)
+    ? `The file of "${modality}" of inspection ${inspectionId} is not kept: originals are not kept for this verdict ` +
+      '(KEEP_ORIGINALS and KEEP_CAPTURES, or the retention of its recipe), or newer ones took its place.'
+    : `Inspection ${inspectionId} came without "${modality}"; it came with: ${arrived.join(', ')}.`;
+  return new ServiceError('NOT_FOUND', { detail, part: 'modality' });
+}

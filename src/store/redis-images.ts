@@ -1,0 +1,65 @@
+// Images of captures in Redis: a hash for each inspection, and in which order they were kept.
+import type { Redis } from 'ioredis';
+import { FORGET, KEEP_IMAGES } from './redis-scripts.js';
+import { type CaptureImages, type Forgettable, type ImagesKept, MAX_EVICTED } from './store.js';
+
+const THUMBNAIL = 'thumbnail';
+const fileName = (modality: string) => `file:${modality}`;
+
+export class RedisImages {
+  readonly #redis: Redis;
+  readonly #key: (name: string) => string;
+
+  constructor(redis: Redis, key: (name: string) => string) {
+    this.#redis = redis;
+    this.#key = key;
+  }
+
+  async keep(
+    inspectionId: string,
+    { thumbnail, originals }: CaptureImages,
+    limitBytes: number,
+  ): Promise<ImagesKept> {
+    const named = Object.entries(originals).map(([modality, file]) => [fileName(modality), file] as const);
+    if (thumbnail !== undefined) named.push([THUMBNAIL, thumbnail]);
+    const bytes = named.reduce((sum, [, image]) => sum + image.length, 0);
+    if (bytes > limitBytes) return { kept: false, evicted: 0 };
+    const keys = [this.#key(`inspection:${inspectionId}`), ...this.#keysOf(inspectionId)];
+    const fields = named.flatMap(([name, image]) => [name, Buffer.from(image)]);
+    const told = [inspectionId, bytes, limitBytes, MAX_EVICTED, this.#key('images:')];
+    const evicted = Number(await this.#redis.eval(KEEP_IMAGES, keys.length, ...keys, ...told, ...fields));
+    return { kept: evicted >= 0, evicted: Math.max(0, evicted) };
+  }
+
+  thumbnail(inspectionId: string): Promise<Uint8Array | undefined> {
+    return this.#field(inspectionId, THUMBNAIL);
+  }
+
+  original(inspectionId: string, modality: string): Promise<Uint8Array | undefined> {
+    return this.#field(inspectionId, fileName(modality));
+  }
+
+  async bytes(): Promise<number> {
+    return Number(await this.#redis.get(this.#key('imageBytes')));
+  }
+
+  /** Maps and images (`images`), all of the record too (`records`), or the images alone, of one that was revised. */
+  async forget(
+    { inspectionId, revision }: Forgettable,
+    what: 'captures' | 'images' | 'records',
+  ): Promise<void> {
+    const keys = [
+      ...[`inspection:${inspectionId}`, 'feed', 'open'].map((name) => this.#key(name)),
+      ...this.#keysOf(inspectionId),
+    ];
+    await this.#redis.eval(FORGET, keys.length, ...keys, inspectionId, revision, what);
+  }
+
+  async #field(inspectionId: string, name: string): Promise<Uint8Array | undefined> {
+    return (await this.#redis.hgetBuffer(this.#key(`images:${inspectionId}`), name)) ?? undefined;
+  }
+
+  #keysOf(inspectionId: string): string[] {
+    return [`images:${inspectionId}`, 'imageOrder', 'imageBytes'].map((name) => this.#key(name));
+  }
+}
