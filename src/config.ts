@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { misspeltName } from './config/misspelt.js';
-import { settingsOf } from './config/show.js';
+import { mayHoldPassword, settingsOf } from './config/show.js';
 import { keepCaptures } from './inspection.js';
 import type { GateLimits } from './modality/gate.js';
 
@@ -161,7 +161,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   const issue = parsed.error.issues[0];
   const variable = String(issue?.path[0]);
   // A URL may carry a password, and this line ends in a log.
-  const value = variable.endsWith('_URL') ? '' : `=${set[variable]}`;
+  const value = mayHoldPassword(variable) ? '' : `=${set[variable]}`;
   throw new Error(`${variable}${value}: ${issue?.message}`);
 }
 

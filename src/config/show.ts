@@ -3,8 +3,12 @@
 const MASK = '***';
 
 /** A URL may carry a password; everything else in the environment is a name, a number or a path. */
+export function mayHoldPassword(name: string): boolean {
+  return name.endsWith('_URL') || name.endsWith('_ENDPOINT');
+}
+
 export function masked(name: string, value: string): string {
-  if (!name.endsWith('_URL')) return value;
+  if (!mayHoldPassword(name)) return value;
   try {
     const url = new URL(value);
     if (url.password !== '') url.password = MASK;

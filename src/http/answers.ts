@@ -13,6 +13,6 @@ export const inspectionAnswer = {
 export const captureAnswer = {
   content: {
     'application/json': { schema: captureView },
-    ...asText('the state, or, once it is judged, what its inspection says'),
+    ...asText('the state; of GET, once it is judged, what its inspection says'),
   },
 };

@@ -37,9 +37,9 @@ export function inspectionLine({ verdict, score, thresholds }: Inspection): stri
   return `${verdict} ${cutAbove(score, reached ?? 0)}`;
 }
 
-/** Whoever has no inspection yet is told the state. */
+/** Of a capture that was set aside, why. */
 export function captureLine({ state, failure }: CaptureView): string {
-  return failure === null ? state : errorLine(failure.code, failure.detail);
+  return state === 'FAILED' && failure !== null ? errorLine(failure.code, failure.detail) : state;
 }
 
 export function refusalLine({ code, message }: ServiceError): string {

@@ -79,10 +79,12 @@ describe('--check-config', () => {
   it('prints what is in force without passwords, and starts nothing', async () => {
     const { code, stdout } = await run(['--check-config'], {
       REDIS_URL: 'redis://user:hunter2@redis:6379',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:hunter2@collector:4318',
       WORKERS: '3',
     });
     expect(code).toBe(0);
     expect(stdout).toContain('REDIS_URL=redis://user:***@redis:6379\n');
+    expect(stdout).toContain('OTEL_EXPORTER_OTLP_ENDPOINT=https://user:***@collector:4318/\n');
     expect(stdout).toContain('\nWORKERS=3\n');
     expect(stdout).toContain('# PORT=8080\n');
     expect(stdout).not.toContain('hunter2');
