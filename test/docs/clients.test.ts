@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startReceiver } from '../support/receiver.js';
 import { rootDir } from '../support/root-dir.js';
 import { type RunningService, startService } from '../support/service.js';
 
@@ -31,12 +32,12 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-const here = (code: string) => code.replaceAll('http://127.0.0.1:8080', service.url);
+const here = (code: string, url = service.url) => code.replaceAll('http://127.0.0.1:8080', url);
 
 /** Beside this process, whose event loop serves the example. */
-async function run(program: string, code: string) {
+async function run(program: string, code: string, url?: string) {
   const child = spawn(program, ['-'], { cwd: rootDir, stdio: ['pipe', 'pipe', 'pipe'], timeout: 20_000 });
-  child.stdin.end(here(code));
+  child.stdin.end(here(code, url));
   const [printed, complaints] = await Promise.all([text(child.stdout), text(child.stderr)]);
   return { printed: printed.trim(), complaints };
 }
@@ -59,8 +60,20 @@ describe('docs/clients.md', () => {
     expect((await run('python3', refused)).printed).toMatch(
       /^UNKNOWN_MODALITY: The model knows no modality "sonar"/,
     );
-    const late = `${definitions}\nprint(inspect("y", "rgb", b"x", "image/png", patience_s=1.5, deadline_s=0.001))`;
-    expect((await run('python3', late)).printed).toBe('None');
+    const overloaded = await startReceiver((response, count) =>
+      count === 3
+        ? response.writeHead(200).end('{"verdict":"NG"}')
+        : response.writeHead(503, { 'retry-after': '0.1' }).end('{"code":"OVERLOADED","detail":"full"}'),
+    );
+    const url = `http://127.0.0.1:${overloaded.port}`;
+    const ask = (patience: number) =>
+      `${definitions}\nprint(inspect("y", "rgb", b"x", "image/png", patience_s=${patience}))`;
+    expect((await run('python3', ask(8), url)).printed).toBe("{'verdict': 'NG'}");
+    const requests = overloaded.received.map(({ path, body }) => ({ path, body }));
+    expect(requests).toEqual(Array.from({ length: 3 }, () => requests[0]));
+    expect(decodeURIComponent(requests[0]?.path ?? '')).toContain('"captureId":+"y"');
+    expect((await run('python3', ask(0.5), url)).printed).toBe('None');
+    await overloaded.close();
   });
 
   it('has requests code that Python takes', () => {
