@@ -2,7 +2,7 @@
 // It reads the compiled files, where type-only imports are gone: rooms may share types, not code.
 
 const ROOMS =
-  'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push|security|tracing';
+  'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push|security|tracing|drift';
 
 /** @param {string} name @param {string} target @param {string[]} allowed */
 const sole = (name, target, allowed) => ({

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { watchBacklogs } from './app/backlogs.js';
 import { openBudget } from './app/budget.js';
 import { openCaptures } from './app/captures.js';
+import { openDrift } from './app/drift.js';
 import type { Ends } from './app/ending.js';
 import { openImages } from './app/images.js';
 import { type Inference, openInference } from './app/inference.js';
@@ -151,6 +152,7 @@ async function openRooms(
   const images = openImages(config, storage.store, metrics, log);
   closers.push(() => images.idle());
 
+  const drift = openDrift(config, models.bundles);
   const inspect = createInspect({
     models,
     recipes,
@@ -163,8 +165,9 @@ async function openRooms(
     images,
     imagePolicy: { captures: config.keepCaptures, originals: config.keepOriginals },
     nowMs: () => performance.now(),
-    onInspected: (inspection) => {
+    onInspected: (inspection, good) => {
       metrics.inspected(inspection);
+      drift.observe(inspection, good);
       tracing.describe(attributesOf(inspection));
     },
     onStage,
@@ -181,6 +184,7 @@ async function openRooms(
       arrive: (deadlineMs) => inference.scheduler.arrive(deadlineMs),
       store: storage.store,
       webhooks: push,
+      drift,
       models,
       provider: () => inference.pool.provider,
       readiness: createReadiness(inference, storage.store, leaving.signal),
@@ -197,6 +201,7 @@ async function openRooms(
           metrics.workers(pool.alive, pool.wanted, pool.stuck);
           metrics.oldestWait(scheduler.oldestWaitMs / 1000);
           metrics.pushLag(push.lagSeconds());
+          metrics.drifted(drift.report());
           return metrics.scrape();
         },
       },

@@ -2,7 +2,7 @@
 import type { ModelRegistry } from './bundle/registry.js';
 import { assign } from './inspect/assign.js';
 import { chooseBranch } from './inspect/choose.js';
-import { type Decoder, decodeParts, type ReservePixels } from './inspect/decode-parts.js';
+import { type DecodedParts, type Decoder, decodeParts, type ReservePixels } from './inspect/decode-parts.js';
 import { newInspectionId } from './inspect/inspection-id.js';
 import { batchOfOne, judgeAnswer } from './inspect/judge-answer.js';
 import type { Keeper } from './inspect/keep.js';
@@ -48,8 +48,8 @@ export interface InspectionRooms {
   /** Where the recipe has none of its own. */
   readonly imagePolicy: ImagePolicy;
   readonly nowMs: () => number;
-  /** Every answer, also of a part that was not decidable. */
-  readonly onInspected: (inspection: Inspection) => void;
+  /** Every answer, also of a part that was not decidable, and the good signals of its capture by modality. */
+  readonly onInspected: (inspection: Inspection, good: DecodedParts['good']) => void;
   readonly onStage: OnStage;
 }
 
@@ -100,7 +100,7 @@ export function createInspect(rooms: InspectionRooms): Inspect {
     const answered = await keeper.keep(inspection, judged);
     const seen = { parts, good: decoded.good, frame: judged?.frame };
     if (answered.stored) images.keep(answered, seen, { ...imagePolicy, ...assignment.imagePolicy });
-    onInspected(answered);
+    onInspected(answered, decoded.good);
     return answered;
   };
 }

@@ -1,4 +1,5 @@
 // The metrics of a service that has seen everything: each label with each value it can have, on as many lines as asked.
+import type { DriftReport } from '../../src/drift/drift.js';
 import type { Inspection } from '../../src/inspection.js';
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.js';
 import type { DropReason } from '../../src/modality/tensor.js';
@@ -43,6 +44,7 @@ export function fullMetrics(lines: number): Metrics {
   for (const method of METHODS)
     for (const route of ROUTES)
       for (const status of STATUSES) metrics.httpAnswered(method, route, status, 0.1);
+  metrics.drifted(driftOf(lines));
   metrics.consumersBehind(new Map(Array.from({ length: CONSUMERS }, (_, at) => [`consumer-${at}`, at])));
   return metrics;
 }
@@ -62,4 +64,30 @@ function inspectionOf(lineId: string, verdict: Inspection['verdict'], branch: st
     timings: { decodeMs: 1, queueMs: 1, runMs: 1, totalMs: 3 },
   };
   return seen as Inspection;
+}
+
+/** Every branch of every line, every sensor. */
+function driftOf(lines: number): DriftReport {
+  const ids = Array.from({ length: lines }, (_, line) => `line-${line}`);
+  const captures = {
+    recipe: null,
+    model: 'demo-part@3',
+    captures: 500,
+    notDecidable: 1,
+    oldest: '',
+    newest: '',
+  };
+  const scores = { share: 1 / 15, scores: 500, calibrationParts: 180, limit: 0.25, bins: [] };
+  const counts = { stationId: null, recipe: null, missedCaptures: 0, sameCaptures: 1, lastSeenAt: '' };
+  return {
+    since: '',
+    lines: ids.map((lineId) => ({
+      lineId,
+      ...captures,
+      branches: branches.map((branch) => ({ branch, ...scores, state: 'stable', psi: Math.PI / 100 })),
+    })),
+    sensors: ids.flatMap((lineId) =>
+      MODALITIES.map((modality) => ({ lineId, modality, state: 'alive' as const, ...counts })),
+    ),
+  };
 }

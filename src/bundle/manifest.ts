@@ -85,6 +85,11 @@ const branch = z.strictObject({
     n: z.int().positive(),
     method: z.string(),
     targetFalseCallRate: ratio,
+    /** How many of the n good parts score below each `upTo`, and not below the one before. */
+    scoreHistogram: z.strictObject({
+      upTo: z.array(ratio).min(1).max(10),
+      counts: z.array(z.int().positive()).min(1),
+    }),
   }),
   thresholds: z.strictObject({ review: ratio, reject: ratio }),
   /** What the branch reached on the split named by `on`; null where the data had no labelled split. */
@@ -138,6 +143,16 @@ export function branchId(modalities: Iterable<string>): string {
   return [...modalities].sort().join('+');
 }
 
+type ScoreHistogram = z.infer<typeof branch>['calibration']['scoreHistogram'];
+
+function histogramFault({ upTo, counts }: ScoreHistogram, n: number): string | undefined {
+  if (upTo.length !== counts.length) return 'must have as many counts as upTo';
+  if (upTo.at(-1) !== 1 || upTo.some((edge, at) => edge <= (upTo[at - 1] ?? 0)))
+    return 'upTo must rise, and end at 1';
+  const parts = counts.reduce((total, count) => total + count, 0);
+  return parts === n ? undefined : `counts ${parts} parts, and n is ${n}`;
+}
+
 export const manifestSchema = manifestShape.superRefine((manifest, context) => {
   const fail = (path: (string | number)[], message: string) =>
     context.addIssue({ code: 'custom', path, message });
@@ -167,6 +182,9 @@ export const manifestSchema = manifestShape.superRefine((manifest, context) => {
       fail(['branches', i, 'frame'], `"${entry.frame}" is not a modality of the branch`);
     const { review, reject } = entry.thresholds;
     if (review > reject) fail(['branches', i, 'thresholds'], 'review must not exceed reject');
+    const { n, scoreHistogram } = entry.calibration;
+    const fault = histogramFault(scoreHistogram, n);
+    if (fault !== undefined) fail(['branches', i, 'calibration', 'scoreHistogram'], fault);
     const available = new Set(
       manifest.encoders.flatMap(({ modality, outputs }) =>
         outputs.map((output) => `${modality}.${output.name}`),

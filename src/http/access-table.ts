@@ -65,6 +65,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'GET /v1/consumers': needs(['read'], 'all'),
   'DELETE /v1/consumers/:name': audited(['admin'], 'all'),
 
+  'GET /v1/drift': needs(['read'], 'filter'),
+
   'GET /v1/lines': needs(['read'], 'all'),
   'GET /v1/lines/:lineId': needs(['read'], 'lineId'),
   'POST /v1/lines/:lineId(.+)::reset': audited(['admin'], 'lineId'),

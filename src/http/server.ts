@@ -19,6 +19,7 @@ import { captureFileRoutes } from './capture-files.js';
 import { captureRoutes } from './captures.js';
 import { consumerRoutes } from './consumers.js';
 import { documentApi } from './documentation.js';
+import { type DriftRouteOptions, driftRoutes } from './drift.js';
 import { answerBrokenHttp, handleErrors, refuse } from './error-handler.js';
 import { eventRoutes } from './events.js';
 import { feedRoutes } from './feed.js';
@@ -86,6 +87,7 @@ export interface HttpRooms {
   readonly budget: ByteBudget;
   readonly store: ResultStore;
   readonly webhooks: WebhookRouteOptions['webhooks'];
+  readonly drift: DriftRouteOptions['drift'];
   readonly models: ModelRegistry;
   readonly provider: () => ProviderReport;
   readonly readiness: () => Promise<Readiness>;
@@ -156,6 +158,7 @@ export async function mountRoutes(
   reviewRoutes(server, { ...rooms, ...options });
   consumerRoutes(server, { ...rooms, ...options });
   lineRoutes(server, { ...rooms, ...options });
+  driftRoutes(server, rooms);
   captureRoutes(server, { ...rooms, ...options });
   // Not all of the options: the configuration has `models` of its own.
   recipeRoutes(server, { ...rooms, bodyStallMs: options.bodyStallMs });

@@ -79,6 +79,22 @@ export const CATALOGUE = {
     'modality',
     'reason',
   ]),
+  branchline_branch_share: gauge(
+    'Share of the captures in the window that each branch judged, by line (empty: not decidable).',
+    ['line', 'branch'],
+  ),
+  branchline_drift_psi: gauge(
+    'Population stability index of the scores in the window against the calibration; of several recipes the highest.',
+    ['line', 'branch'],
+  ),
+  branchline_drift_shifted: gauge(
+    'Branches, counted for each recipe, whose scores are shifted from the calibration.',
+    ['line'],
+  ),
+  branchline_sensor_faults: gauge(
+    'Sensors that are dead (came before, do not any more) or frozen (send the same again and again).',
+    ['line', 'modality', 'fault'],
+  ),
   branchline_queue_depth: gauge('Captures waiting for a worker.'),
   branchline_queue_oldest_wait_seconds: gauge(
     'How long the capture has waited that waits longest, at the scrape.',

@@ -1,9 +1,11 @@
 // Counts what the rooms report, by the catalogue; the app wires their callbacks to it.
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { DriftReport } from '../drift/drift.js';
 import type { ErrorCode } from '../errors.js';
 import { type Inspection, verdict as verdicts } from '../inspection.js';
 import { BoundedLabels } from './bounded-labels.js';
 import { CATALOGUE } from './catalogue.js';
+import { showDrift } from './drift.js';
 import { createInstruments } from './instruments.js';
 import { createTritonMetrics } from './triton.js';
 
@@ -29,6 +31,7 @@ export interface Metrics {
   scrape(): Promise<string>;
   httpAnswered(method: string, route: string, status: number, seconds: number): void;
   inspected(inspection: Inspection): void;
+  drifted(report: DriftReport): void;
   stageTook(stage: Stage, seconds: number): void;
   rendered(seconds: number): void;
   storeFailed(): void;
@@ -87,6 +90,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
   const m = createInstruments(CATALOGUE, registry);
   const triton = withTriton ? createTritonMetrics(registry) : undefined;
   const lineLabels = new BoundedLabels(lines);
+  const labelOf = (lineId: string | null) => lineLabels.of(lineId ?? NO_LINE);
   for (const code of WATCHED) m.branchline_refusals_total.inc({ code }, 0);
   // What nobody has counted yet is not 0.
   m.branchline_review_backlog.remove();
@@ -102,7 +106,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
 
   const inspected = (inspection: Inspection) => {
     const { lineId, model, verdict, branch, modalities, score, timings } = inspection;
-    const line = lineLabels.of(lineId ?? NO_LINE);
+    const line = labelOf(lineId);
     m.branchline_inspections_total.inc({
       model: `${model.name}@${model.version}`,
       verdict,
@@ -124,6 +128,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
     httpAnswered: (method, route, status, seconds) =>
       m.branchline_http_request_seconds.observe({ method, route, status }, seconds),
     inspected,
+    drifted: (report) => showDrift(m, labelOf, report),
     stageTook: took,
     rendered: (seconds) => took('render', seconds),
     storeFailed: () => m.branchline_store_errors_total.inc(),

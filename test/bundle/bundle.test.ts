@@ -64,6 +64,10 @@ describe('openBundle', () => {
   it.each([
     ['"channels": 3', '"channels": 2', 'modalities[2].channels must be 1 or 3'],
     ['"N",', '"M",', 'inputs[0].shape[0] must be a positive integer or "N"'],
+    ['"n": 200', '"n": 199', 'scoreHistogram counts 200 parts, and n is 199'],
+    ['0.3685707141179626,', '', 'scoreHistogram must have as many counts as upTo'],
+    ['0.4127796693651161,', '0.33,', 'scoreHistogram upTo must rise, and end at 1'],
+    ['"scoreHistogram"', '"histogram"', 'branches[0].calibration.scoreHistogram'],
   ])('says what would be right instead of %s', async (right, wrong, message) => {
     await edit(right, wrong);
     await expect(openBundle(copy.bundleDir)).rejects.toThrow(message);

@@ -33,6 +33,7 @@ const EXPECTED: Readonly<Record<string, readonly Scope[]>> = {
   'GET /v1/consumers/{name}': ['read'],
   'GET /v1/consumers': ['read'],
   'DELETE /v1/consumers/{name}': ['admin'],
+  'GET /v1/drift': ['read'],
   'GET /v1/lines': ['read'],
   'GET /v1/lines/{lineId}': ['read'],
   'POST /v1/lines/{lineId}:reset': ['admin'],

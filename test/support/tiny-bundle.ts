@@ -52,7 +52,12 @@ export function branchOf(id: string, imageAuroc: number | null): BranchSpec {
       outputs: [{ name: 'score', dtype: 'float32', shape: ['N'] }],
     },
     frame: modalities[0] ?? '',
-    calibration: { n: 10, method: 'z', targetFalseCallRate: 0.02 },
+    calibration: {
+      n: 10,
+      method: 'z',
+      targetFalseCallRate: 0.02,
+      scoreHistogram: { upTo: [0.3, 1], counts: [5, 5] },
+    },
     thresholds: { review: 0.5, reject: 0.7 },
     metrics: imageAuroc === null ? null : { imageAuroc, pixelAuroc: null, aupro: null, on: 'test' },
   };

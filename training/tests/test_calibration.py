@@ -6,12 +6,14 @@ import torch
 
 from branchline_training.calibration import (
     HALF_WAY,
+    LEAST_IN_BIN,
     MIN_PARTS,
     TooFewParts,
     fuse,
     grade,
     rectify,
     review_limit,
+    score_histogram,
     standard_of,
 )
 
@@ -82,3 +84,23 @@ def test_more_evidence_in_any_modality_raises_the_fused_evidence() -> None:
         z = torch.tensor([[1.0, -1.0, 2.0]])
         z[0, i] += 0.5
         assert fuse(rectify(z), dim=1) > base
+
+
+def test_a_histogram_has_fifths_whose_edges_lie_between_two_scores() -> None:
+    scores = np.random.default_rng(3).permutation(np.linspace(0.2, 0.398, 100))
+    histogram = score_histogram(scores)
+    assert histogram["counts"] == [20] * 5
+    assert histogram["upTo"] == pytest.approx([0.239, 0.279, 0.319, 0.359, 1.0])
+
+
+@pytest.mark.parametrize(("parts", "bins"), [(8, 1), (9, 1), (10, 2), (23, 4), (50, 5), (180, 5)])
+def test_a_histogram_of_few_parts_has_few_bins_and_counts_them_all(parts: int, bins: int) -> None:
+    histogram = score_histogram(np.linspace(0.1, 0.4, parts))
+    assert len(histogram["upTo"]) == len(histogram["counts"]) == bins
+    assert sum(histogram["counts"]) == parts
+    assert min(histogram["counts"]) >= min(parts, LEAST_IN_BIN)
+
+
+def test_a_histogram_never_splits_equal_scores() -> None:
+    histogram = score_histogram(np.array([0.3] * 24 + [0.4] * 16))
+    assert histogram == {"upTo": [pytest.approx(0.35), 1.0], "counts": [24, 16]}

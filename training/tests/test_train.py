@@ -14,7 +14,7 @@ from branchline_training.bundle import BundleError, content_hash, read_manifest
 from branchline_training.calibration import TooFewParts
 from branchline_training.progress import silent
 from branchline_training.runtime import BundleRuntime
-from branchline_training.train import TrainConfig, bundle_name, train
+from branchline_training.train import TrainConfig, bundle_name, learn, make_branch, train
 from small_set import MODALITIES, SMALL
 
 opened: list[str] = []
@@ -59,6 +59,23 @@ def test_every_subset_has_a_branch_calibrated_on_all_good_parts(small_bundle: Pa
     assert len(manifest["branches"]) == 7
     assert {branch["calibration"]["n"] for branch in manifest["branches"]} == {16}
     assert manifest["data"]["counts"]["parts"] == 16
+
+
+def test_the_histogram_counts_what_the_head_says_of_parts_judged_out_of_fold(
+    small_data: Path,
+) -> None:
+    learned = learn(small_data, ["rgb", "depth"], SMALL, silent)
+    branch = make_branch(("depth", "rgb"), learned, SMALL)
+    out_of_fold = {}
+    for modality, one in learned.modalities.items():
+        out_of_fold[f"{modality}.evidence"] = one.z.amax(dim=(1, 2))
+        out_of_fold[f"{modality}.evidence_map"] = one.z
+    score, *_ = branch.head(*(out_of_fold[name] for name in branch.inputs))
+    histogram = branch.calibration["scoreHistogram"]
+    counts, _ = np.histogram(score.numpy(), [0, *histogram["upTo"]])
+    assert counts.tolist() == histogram["counts"]
+    assert len(counts) == 3
+    assert sum(counts) == 16
 
 
 def test_a_head_takes_nothing_of_an_absent_modality(small_bundle: Path) -> None:

@@ -18,10 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from branchline_training.bundle import Branch, BundleParts, Encoder, write_bundle
+from branchline_training.calibration import score_histogram
 from branchline_training.progress import silent
 from branchline_training.specs import AudioSpec, ImageSpec, RangeSpec
 
 MAP_SIZE = 64
+GOOD_PARTS = 200
 SPECS = {
     "rgb": ImageSpec(name="rgb", width=64, height=64, channels=3, registered_with=("depth",)),
     "depth": RangeSpec(
@@ -85,6 +87,7 @@ def main(out: Path) -> None:
         "acoustic": rng.normal(0, 0.2, (2, 4000)).clip(-1, 1).astype(np.float32),
     }
     golden["depth"][:, :4, :4] = np.nan
+    good = {name: rng.uniform(0.3, 0.6, GOOD_PARTS) for name in SPECS}
     branches = []
     names = sorted(SPECS)
     for count in range(1, len(names) + 1):
@@ -96,7 +99,14 @@ def main(out: Path) -> None:
                     head=MeanHead(subset.index(frame), count),
                     inputs=tuple(f"{m}.{o}" for m in subset for o in ("evidence", "map")),
                     frame=frame,
-                    calibration={"n": 2, "method": "none", "targetFalseCallRate": 0.02},
+                    calibration={
+                        "n": GOOD_PARTS,
+                        "method": "good parts are of even brightness and loudness, 0.3 to 0.6",
+                        "targetFalseCallRate": 0.02,
+                        "scoreHistogram": score_histogram(
+                            np.mean([good[name] for name in subset], axis=0)
+                        ),
+                    },
                     thresholds={"review": 0.5, "reject": 0.7},
                 )
             )

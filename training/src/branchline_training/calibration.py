@@ -26,6 +26,9 @@ CHANNEL_POWER, MODALITY_POWER = 2, 4
 # Deviations above the threshold at which a score is half way from 0.5 to 1. With 4, a part is
 # rejected (0.7) 2.7 deviations beyond where review begins.
 HALF_WAY = 4.0
+# Of the histogram of good scores, which the service holds later ones against. Fifths: with tenths,
+# as is usual for its index, chance alone passes the usual limit of 0.25 below 144 good parts.
+MOST_BINS, LEAST_IN_BIN = 5, 5
 METHOD = "cross-fitted good parts, Student-t prediction bound on fused evidence"
 
 
@@ -97,3 +100,19 @@ def grade(fused: Tensor, threshold: Tensor, spread: Tensor) -> Tensor:
     """
     excess = (fused - threshold) / spread
     return 0.5 + 0.5 * excess / (HALF_WAY + excess.abs())
+
+
+def score_histogram(scores: FloatArray) -> dict[str, list[float]]:
+    """Scores ``(n)`` of good parts in bins of about equally many, as the manifest keeps them.
+
+    ``counts`` of the scores below each ``upTo`` and not below the one before; the last is 1. Edges
+    lie half way between two scores, so that a bin never splits equal ones. At most ``MOST_BINS``,
+    and fewer where a bin would hold less than ``LEAST_IN_BIN`` parts.
+    """
+    ordered = np.sort(scores.astype(np.float64))
+    n = len(ordered)
+    bins = max(1, min(MOST_BINS, n // LEAST_IN_BIN))
+    cuts = [round(n * k / bins) for k in range(1, bins)]
+    edges = [(ordered[i - 1] + ordered[i]) / 2 for i in cuts if ordered[i - 1] < ordered[i]]
+    counts, _ = np.histogram(ordered, bins=[-np.inf, *edges, np.inf])
+    return {"upTo": [*map(float, edges), 1.0], "counts": [int(count) for count in counts]}

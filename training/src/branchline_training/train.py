@@ -21,7 +21,7 @@ from .bundle import (
     refuse_used,
     write_bundle,
 )
-from .calibration import Limit, TooFewParts, rectify, review_limit
+from .calibration import Limit, TooFewParts, grade, rectify, review_limit, score_histogram
 from .dataset import DatasetError, Part, count_present, fingerprint, read_specs, scan_train
 from .decode import decode
 from .describe import Description, describe
@@ -240,8 +240,9 @@ def make_branch(subset: Subset, learned: Learned, config: TrainConfig) -> Branch
     evidence = rectify(torch.stack([z[m].amax(dim=(1, 2)) for m in subset], dim=1))  # (n, m)
     maps = rectify(torch.stack([z[m] for m in in_frame(subset, specs)], dim=1))
     rate = config.target_false_call_rate
+    fused = fuse_modalities(evidence)  # (n,)
     head = FusionHead(
-        limit=review_limit(fuse_modalities(evidence).double().numpy(), rate),
+        limit=review_limit(fused.double().numpy(), rate),
         map_limit=review_limit(fuse_modalities(maps).amax(dim=(1, 2)).double().numpy(), rate),
         own_limits=[Limit(*modalities[m].encoder.limit.tolist()) for m in subset],
     )
@@ -254,6 +255,7 @@ def make_branch(subset: Subset, learned: Learned, config: TrainConfig) -> Branch
             "n": int(together.sum()),
             "method": calibration.METHOD,
             "targetFalseCallRate": rate,
+            "scoreHistogram": score_histogram(grade(fused, *head.limit).numpy()),
         },
         thresholds={"review": calibration.REVIEW, "reject": calibration.REJECT},
     )
