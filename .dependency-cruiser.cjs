@@ -2,7 +2,7 @@
 // It reads the compiled files, where type-only imports are gone: rooms may share types, not code.
 
 const ROOMS =
-  'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push|security|drift';
+  'modality|bundle|branch|schedule|worker|verdict|heatmap|store|intake|metrics|push|security|tracing|drift';
 
 /** @param {string} name @param {string} target @param {string[]} allowed */
 const sole = (name, target, allowed) => ({
@@ -58,11 +58,12 @@ module.exports = {
       severity: 'error',
       comment:
         'bench reaches the service through its socket; it may read the bundle, decode and draw as the service does. ' +
-        'The feed is measured in the store itself',
+        'The feed is measured in the store itself, a scrape in the metrics',
       from: { path: '^dist/bench/' },
       to: {
         path: '^dist/src/',
-        pathNot: '^dist/src/(inspection\\.js$|bundle/|modality/decode\\.js$|heatmap/|store/lmdb\\.js$)',
+        pathNot:
+          '^dist/src/(inspection\\.js$|bundle/|modality/decode\\.js$|heatmap/|store/lmdb\\.js$|metrics/metrics\\.js$)',
       },
     },
     {
@@ -75,6 +76,8 @@ module.exports = {
       '^dist/src/store/redis\\.js$',
       '^dist/src/app/redis\\.js$',
     ]),
+    sole('security-checks-tokens', 'node_modules/jose/', ['^dist/src/security/']),
+    sole('tracing-exports-spans', 'node_modules/@opentelemetry/', ['^dist/src/tracing/otlp\\.js$']),
     sole('mqtt-publishes', 'node_modules/mqtt/', ['^dist/src/push/mqtt\\.js$']),
     sole('metrics-count', 'node_modules/prom-client/', ['^dist/src/metrics/']),
   ],

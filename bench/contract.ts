@@ -22,6 +22,7 @@ they say they need. The first run makes a virtual environment under var/contract
   --cases N    requests an operation, at most; 30
   --seed N     1; another one sends other requests
   --models DIR the folder of bundles; models
+  --accept TYPE what every request accepts; "text/plain" for lines instead of JSON
 `;
 
 const CHECKS = [
@@ -37,11 +38,12 @@ const SECRET = 'of-the-contract-test';
 const SETTINGS = `[checks]
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "503"]
 `;
-/** An event stream does not end: test/http/events.test.ts reads it. */
+/** An event stream does not end, and schemathesis waits for the end: test/http/events.test.ts reads it. */
 const ENDLESS = '/v1/events';
 
 interface Fuzzing {
   readonly cases: number;
+  readonly accept: string;
   readonly seed: number;
 }
 
@@ -51,6 +53,7 @@ async function main(): Promise<number> {
       cases: { type: 'string', default: '30' },
       seed: { type: 'string', default: '1' },
       models: { type: 'string', default: 'models' },
+      accept: { type: 'string', default: '*/*' },
       help: { type: 'boolean' },
     },
   });
@@ -69,7 +72,7 @@ async function main(): Promise<number> {
       return await fuzz(
         join(dirname(python), 'schemathesis'),
         service.url,
-        { cases, seed },
+        { cases, seed, accept: values.accept },
         folder,
         interrupted,
       );
@@ -106,7 +109,7 @@ async function startKeyedService(folder: string, modelsDir: string) {
 async function fuzz(
   schemathesis: string,
   url: string,
-  { cases, seed }: Fuzzing,
+  { cases, seed, accept }: Fuzzing,
   folder: string,
   signal: AbortSignal,
 ): Promise<number> {
@@ -119,6 +122,7 @@ async function fuzz(
   ];
   options.push('--exclude-path', ENDLESS, '--max-examples', String(cases), '--seed', String(seed));
   options.push('--header', `Authorization: Bearer ${SECRET}`, '--no-color');
+  options.push('--header', `Accept: ${accept}`);
   // Longer than the longest wait= of the API.
   options.push('--request-timeout', '40', '--suppress-health-check', 'all', '--warnings', 'off');
   const settings = join(folder, 'schemathesis.toml');

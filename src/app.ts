@@ -15,6 +15,7 @@ import { openRetention } from './app/retention.js';
 import { openSecurity, readTls } from './app/security.js';
 import { openStorage } from './app/storage.js';
 import { observeStorage, timed } from './app/timed.js';
+import { attributesOf, openTracing } from './app/tracing.js';
 import { openBundle } from './bundle/bundle.js';
 import { discoverBundles } from './bundle/discover.js';
 import { ModelRegistry } from './bundle/registry.js';
@@ -25,7 +26,7 @@ import { prepareFarewell } from './http/farewell.js';
 import { createServer, mountRoutes } from './http/server.js';
 import { createKeeper } from './inspect/keep.js';
 import { createInspect } from './inspect.js';
-import { createMetrics } from './metrics/metrics.js';
+import { createMetrics, type Stage } from './metrics/metrics.js';
 import { decodePart } from './modality/decode.js';
 import { defaultGateLimits, qualityFault } from './modality/gate.js';
 import { loadSeeds } from './recipes/seeds.js';
@@ -84,9 +85,21 @@ async function openRooms(
   closers: (() => Promise<unknown>)[],
 ): Promise<Rooms> {
   const metrics = createMetrics({ lines: config.metricsLines, triton: config.tritonMetrics });
-  const server = createServer({ ...config, tls: await readTls(config) }, hurry.signal, metrics.refused);
+  const tracing = await openTracing(config, (detail) =>
+    server.log.error({ detail }, 'spans could not be exported'),
+  );
+  closers.push(() => tracing.close());
+  const tls = await readTls(config);
+  const server = createServer({ ...config, tls, tracing }, hurry.signal, metrics.refused);
   const farewell = prepareFarewell(server, hurry.signal);
   const { log } = server;
+
+  const onStage = (stage: Stage, startMs: number, endMs: number) => {
+    metrics.stageTook(stage, (endMs - startMs) / 1000);
+    tracing.stage(stage, startMs, endMs);
+  };
+  const stageEnded = (stage: Stage, tookMs: number) =>
+    onStage(stage, performance.now() - tookMs, performance.now());
 
   const publicKeys = config.modelPublicKey === undefined ? [] : parsePublicKeys(config.modelPublicKey);
   const folders = await discoverBundles(config.modelsDir, config.models);
@@ -111,6 +124,7 @@ async function openRooms(
     models: models.bundles.map(({ key, sha256 }) => ({ key, sha256 })),
     recipes: recipes.list().map(({ id, revision }) => ({ id, revision })),
     keys: security.keys?.ids ?? null,
+    tokenKeys: security.tokens?.kids ?? null,
   });
   const retention = openRetention(config, storage.store, recipes, metrics, log);
   closers.push(() => retention.close());
@@ -130,7 +144,7 @@ async function openRooms(
       log.error({ err: error }, 'an inspection was answered but not stored');
     },
     onSaved: (elapsedMs) => {
-      metrics.saved(elapsedMs / 1000);
+      stageEnded('store', elapsedMs);
       inference.scheduler.tookAfterwards(elapsedMs);
     },
   });
@@ -154,7 +168,9 @@ async function openRooms(
     onInspected: (inspection, good) => {
       metrics.inspected(inspection);
       drift.observe(inspection, good);
+      tracing.describe(attributesOf(inspection));
     },
+    onStage,
   });
   const captures = openCaptures({ config, models, recipes, storage, inspect, budget, metrics, log });
   closers.push(() => captures.close());
@@ -179,6 +195,7 @@ async function openRooms(
       },
       metrics: {
         ...metrics,
+        received: (seconds) => stageEnded('receive', seconds * 1000),
         scrape: () => {
           const { pool, scheduler } = inference;
           metrics.workers(pool.alive, pool.wanted, pool.stuck);

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { misspeltName } from './config/misspelt.js';
 import { parseRedisUrl } from './config/redis-address.js';
-import { settingsOf } from './config/show.js';
+import { mayHoldPassword, settingsOf } from './config/show.js';
 import { keepCaptures } from './inspection.js';
 import type { GateLimits } from './modality/gate.js';
 
@@ -48,6 +48,7 @@ const redisUrl = text.transform((url, context) => {
     return z.NEVER;
   }
 });
+const httpUrl = z.url({ protocol: /^https?$/, message: 'must be an http:// or https:// URL' });
 const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
   z.enum(options, `must be one of ${options.join(', ')}`);
 
@@ -125,6 +126,11 @@ const environment = z.object({
   GATE_AUDIO_MIN_RMS: decimal(1).optional(),
   GATE_AUDIO_MAX_CLIPPED: decimal(1).optional(),
   API_KEYS_FILE: text.optional(),
+  JWT_JWKS_FILE: text.optional(),
+  JWT_ISSUER: text.optional(),
+  JWT_AUDIENCE: text.optional(),
+  JWT_SCOPES_CLAIM: text.default('scope'),
+  JWT_LINES_CLAIM: text.optional(),
   ALLOW_UNAUTHENTICATED: z.stringbool('must be true or false').default(false),
   METRICS_ACCESS: oneOf(['open', 'read']).default('open'),
   RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(6000),
@@ -140,6 +146,9 @@ const environment = z.object({
   SENSOR_FROZEN_CAPTURES: integer(2, 100_000).default(5),
   METRICS_LINES: list.refine((lines) => lines.length <= 50, 'must be at most 50 names').default([]),
   TRITON_METRICS: z.stringbool('must be true or false').default(false),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_SERVICE_NAME: text.default('branchline'),
+  OTEL_TRACES_SAMPLER_ARG: decimal(1).default(1),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -168,7 +177,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   const issue = parsed.error.issues[0];
   const variable = String(issue?.path[0]);
   // A URL may carry a password, and this line ends in a log.
-  const value = variable.endsWith('_URL') ? '' : `=${set[variable]}`;
+  const value = mayHoldPassword(variable) ? '' : `=${set[variable]}`;
   throw new Error(`${variable}${value}: ${issue?.message}`);
 }
 
@@ -180,15 +189,22 @@ function whatIsSet(env: Readonly<Record<string, string | undefined>>): Record<st
 /** What is wrong with variables that are each right by themselves. */
 function faultBetween(env: z.infer<typeof environment>): string | undefined {
   const { HOST, API_KEYS_FILE, ALLOW_UNAUTHENTICATED, METRICS_ACCESS } = env;
+  const { JWT_JWKS_FILE, JWT_ISSUER, JWT_AUDIENCE, JWT_LINES_CLAIM } = env;
   const { TLS_CERT_FILE, TLS_KEY_FILE, TLS_CLIENT_CA_FILE } = env;
   const { REDIS_URL, REDIS_CA_FILE, REDIS_SENTINEL_PASSWORD } = env;
-  if (API_KEYS_FILE === undefined && !ALLOW_UNAUTHENTICATED && !isLoopback(HOST))
+  const asksNobody = API_KEYS_FILE === undefined && JWT_JWKS_FILE === undefined;
+  if (asksNobody && !ALLOW_UNAUTHENTICATED && !isLoopback(HOST))
     return (
-      `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys), ` +
-      'or ALLOW_UNAUTHENTICATED=true where everybody who reaches the port may do everything'
+      `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys) ` +
+      'or JWT_JWKS_FILE, or ALLOW_UNAUTHENTICATED=true where everybody who reaches the port may do everything'
     );
-  if (API_KEYS_FILE === undefined && METRICS_ACCESS === 'read')
-    return 'METRICS_ACCESS=read: it asks for a key, and API_KEYS_FILE is not set';
+  if (asksNobody && METRICS_ACCESS === 'read')
+    return 'METRICS_ACCESS=read: it asks for a key, and neither API_KEYS_FILE nor JWT_JWKS_FILE is set';
+  // Without them any token of the same provider would do, also one that was given out for another service.
+  if (JWT_JWKS_FILE !== undefined && (JWT_ISSUER === undefined || JWT_AUDIENCE === undefined))
+    return 'JWT_JWKS_FILE: set JWT_ISSUER and JWT_AUDIENCE too; tokens for others are not for this service';
+  if (JWT_JWKS_FILE === undefined && (JWT_ISSUER ?? JWT_AUDIENCE ?? JWT_LINES_CLAIM) !== undefined)
+    return 'JWT_ISSUER, JWT_AUDIENCE, JWT_LINES_CLAIM: they are about tokens, and JWT_JWKS_FILE is not set';
   if ((TLS_CERT_FILE === undefined) !== (TLS_KEY_FILE === undefined))
     return 'TLS_CERT_FILE, TLS_KEY_FILE: set both, or neither';
   if (TLS_CLIENT_CA_FILE !== undefined && TLS_CERT_FILE === undefined)
@@ -272,6 +288,7 @@ function toConfig(env: z.infer<typeof environment>) {
     mqttUrl: env.MQTT_URL,
     eventsMaxClients: env.EVENTS_MAX_CLIENTS,
     apiKeysFile: env.API_KEYS_FILE,
+    jwt: tokensOf(env),
     metricsAccess: env.METRICS_ACCESS,
     ratePerMinute: env.RATE_LIMIT_PER_MINUTE,
     auditFile: env.AUDIT_FILE,
@@ -288,6 +305,15 @@ function toConfig(env: z.infer<typeof environment>) {
     metricsLines: env.METRICS_LINES,
     tritonMetrics: env.TRITON_METRICS,
     logLevel: env.LOG_LEVEL,
+    /** undefined: no spans are made. */
+    otlp:
+      env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? undefined
+        : {
+            endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+            serviceName: env.OTEL_SERVICE_NAME,
+            ratio: env.OTEL_TRACES_SAMPLER_ARG,
+          },
     /** Instead of the gate's own defaults. */
     gateLimits: given<GateLimits>({
       imageMinStd: env.GATE_IMAGE_MIN_STD,
@@ -298,6 +324,13 @@ function toConfig(env: z.infer<typeof environment>) {
       audioMaxClipped: env.GATE_AUDIO_MAX_CLIPPED,
     }),
   };
+}
+
+/** undefined: tokens are not taken. */
+function tokensOf(env: z.infer<typeof environment>) {
+  const { JWT_JWKS_FILE: jwksFile, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = env;
+  if (jwksFile === undefined || issuer === undefined || audience === undefined) return undefined;
+  return { jwksFile, issuer, audience, scopesClaim: env.JWT_SCOPES_CLAIM, linesClaim: env.JWT_LINES_CLAIM };
 }
 
 /** workers x threads <= cores: more than that loses throughput, measured. */

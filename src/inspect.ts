@@ -8,6 +8,7 @@ import { batchOfOne, judgeAnswer } from './inspect/judge-answer.js';
 import type { Keeper } from './inspect/keep.js';
 import type { ImageKeeper, ImagePolicy } from './inspect/keep-images.js';
 import { record } from './inspect/record.js';
+import { type OnStage, watchStages } from './inspect/stages.js';
 import type { CaptureMetadata, Inspection } from './inspection.js';
 import type { Recipes } from './recipes/recipes.js';
 import type { Arrival } from './schedule/arrivals.js';
@@ -49,13 +50,15 @@ export interface InspectionRooms {
   readonly nowMs: () => number;
   /** Every answer, also of a part that was not decidable, and the good signals of its capture by modality. */
   readonly onInspected: (inspection: Inspection, good: DecodedParts['good']) => void;
+  readonly onStage: OnStage;
 }
 
 export type Inspect = (capture: Capture) => Promise<Inspection>;
 
 /** NOT_DECIDABLE where no good signal arrived. Throws ServiceError where the capture is at fault, or overload is. */
 export function createInspect(rooms: InspectionRooms): Inspect {
-  const { models, recipes, decoder, scheduler, keeper, images, imagePolicy, nowMs, onInspected } = rooms;
+  const { models, recipes, decoder, scheduler, keeper, images, imagePolicy } = rooms;
+  const { nowMs, onInspected, onStage } = rooms;
   return async (capture) => {
     const { parts, metadata, model, receivedAt, receivedMs, deadlineMs, signal, reservePixels } = capture;
     const { inspectionId = newInspectionId(receivedAt.getTime()), revision = 1, previous = null } = capture;
@@ -64,9 +67,10 @@ export function createInspect(rooms: InspectionRooms): Inspect {
     const { bundle, required } = assignment;
     const { modalities, branches } = bundle.manifest;
 
-    const decodeStartMs = nowMs();
-    const decoded = await decodeParts(parts, modalities, metadata, required, decoder, reservePixels);
-    const decodeMs = nowMs() - decodeStartMs;
+    const watch = watchStages(onStage, nowMs);
+    const gated = watch.gating(decoder);
+    const decoded = await decodeParts(parts, modalities, metadata, required, gated, reservePixels);
+    const decodeMs = watch.decoded();
 
     const branch = chooseBranch(branches, decoded, required);
 
@@ -78,8 +82,10 @@ export function createInspect(rooms: InspectionRooms): Inspect {
         signal,
         arrival,
       }));
+    if (run) watch.ran(run);
 
     const judged = branch && run && judgeAnswer(run.answer, branch, assignment);
+    if (judged) watch.judged();
 
     const timings = {
       decodeMs,

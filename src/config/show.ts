@@ -3,10 +3,14 @@
 const MASK = '***';
 
 /** A URL may carry a password; everything else in the environment is a name, a number or a path. */
+export function mayHoldPassword(name: string): boolean {
+  return name.endsWith('_URL') || name.endsWith('_ENDPOINT');
+}
+
 export function masked(name: string, value: string): string {
   if (name.endsWith('_PASSWORD')) return MASK;
   // Not by URL: it knows no address of several hosts.
-  return name.endsWith('_URL') ? value.replace(/^([^:]+:\/\/[^:]*):.*@/, `$1:${MASK}@`) : value;
+  return mayHoldPassword(name) ? value.replace(/^([^:]+:\/\/[^:]*):.*@/, `$1:${MASK}@`) : value;
 }
 
 /** One line a variable, in the order of the schema; what is not set shows its default. */

@@ -1,4 +1,4 @@
-// Which picture of the map a client wants: ?format= first, then the Accept header.
+// What the Accept header asks for: which picture of a map, or a line of text instead of JSON.
 import { ServiceError } from '../errors.js';
 
 export const MAP_FORMATS = ['png', 'png16', 'npy'] as const;
@@ -24,6 +24,17 @@ export function negotiateFormat(accept: string | undefined): MapFormat {
   throw new ServiceError('NOT_ACCEPTABLE', {
     detail: `A heat map can be had as ${Object.values(CONTENT_TYPES).join(', ')}; not as ${accept}.`,
   });
+}
+
+/**
+ * Only where it is named and liked better than JSON: a wildcard takes what the API speaks, and so does a client that
+ * lists both.
+ */
+export function prefersText(accept: string | undefined): boolean {
+  const ranges = (accept ?? '').split(',').map(parseRange);
+  const best = (types: readonly string[]) =>
+    Math.max(0, ...ranges.filter(({ type }) => types.includes(type)).map(({ quality }) => quality));
+  return best(['text/plain']) > best(['application/json', 'application/problem+json', 'application/*']);
 }
 
 interface MediaRange {

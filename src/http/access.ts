@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Captures } from '../captures/captures.js';
 import { noCapture } from '../captures/refusals.js';
 import { ServiceError } from '../errors.js';
-import type { Caller, KeyRing } from '../security/key-ring.js';
+import { type Caller, callerName, type Identify } from '../security/caller.js';
 import { noLine } from '../store/line-counts.js';
 import { noInspection } from '../store/revise.js';
 import type { ResultStore } from '../store/store.js';
@@ -22,7 +22,7 @@ declare module 'fastify' {
 
 export interface AccessOptions {
   /** undefined: every caller may do everything. */
-  readonly keys: Pick<KeyRing, 'identify'> | undefined;
+  readonly identify: Identify | undefined;
   readonly metricsAccess: 'open' | 'read';
   readonly store: Pick<ResultStore, 'get'>;
   readonly captures: Pick<Captures, 'lineOf'>;
@@ -34,7 +34,7 @@ export interface AccessOptions {
 
 /** Before any route is mounted. With a route that has no row in the table, the server does not become ready. */
 export function guardRoutes(server: FastifyInstance, options: AccessOptions): void {
-  const { keys, metricsAccess, nowMs, onRefused } = options;
+  const { identify, metricsAccess, nowMs, onRefused } = options;
   server.decorateRequest('caller', undefined);
   const strangers: string[] = [];
   server.addHook('onRoute', (route) => {
@@ -52,9 +52,9 @@ export function guardRoutes(server: FastifyInstance, options: AccessOptions): vo
       `src/http/access-table.ts has no row for ${strangers.join(' and ')}: say there who may use it`,
     );
   });
-  if (keys === undefined) return;
+  if (identify === undefined) return;
 
-  const refusing = async (request: FastifyRequest, step: () => void | Promise<void>) => {
+  const refusing = async (request: FastifyRequest, step: () => Promise<void>) => {
     try {
       await step();
     } catch (error) {
@@ -64,10 +64,10 @@ export function guardRoutes(server: FastifyInstance, options: AccessOptions): vo
     }
   };
   server.addHook('onRequest', (request, reply) =>
-    refusing(request, () => {
+    refusing(request, async () => {
       const rule = request.routeOptions.config.rule;
       if (rule === undefined || rule.scopes.length === 0) return;
-      const caller = identify(request, reply, keys, nowMs());
+      const caller = await callerOf(request, reply, identify, nowMs());
       request.caller = caller;
       assertScope(caller, rule, request);
     }),
@@ -89,12 +89,12 @@ export function assertOwnLine({ caller }: FastifyRequest, lineId: string | undef
   throw boundElsewhere(caller, caller.lines, `${named}; name one of these`);
 }
 
-function identify(
+async function callerOf(
   request: FastifyRequest,
   reply: FastifyReply,
-  keys: Pick<KeyRing, 'identify'>,
+  identify: Identify,
   nowMs: number,
-) {
+): Promise<Caller> {
   const refuse = (error: string, detail: string) => {
     // "error" says why, where a key was sent (RFC 6750, 3.1); without one the scheme alone (3).
     reply.header('www-authenticate', `Bearer realm="branchline"${error}`);
@@ -106,17 +106,13 @@ function identify(
       '',
       'This needs an API key: send it as "Authorization: Bearer <key>" or, where that cannot be set, "X-Api-Key: <key>".',
     );
-  const found = keys.identify(secret, nowMs);
+  const found = await identify(secret, nowMs);
   if (found === undefined)
     throw refuse(
       ', error="invalid_token"',
       'The API key is not known here: it was mistyped, or taken out of API_KEYS_FILE. Ask whoever runs the service.',
     );
-  if ('expired' in found)
-    throw refuse(
-      ', error="invalid_token"',
-      `The API key "${found.expired.id}" expired at ${found.expired.expires}: have a new one made.`,
-    );
+  if ('refused' in found) throw refuse(', error="invalid_token"', found.refused);
   return found.caller;
 }
 
@@ -131,7 +127,7 @@ function assertScope(caller: Caller, { scopes }: Rule, { method, url }: FastifyR
   if (scopes.some((scope) => caller.scopes.has(scope))) return;
   throw new ServiceError('FORBIDDEN', {
     detail:
-      `The API key "${caller.id}" may ${[...caller.scopes].join(', ')}; ${method} ${url.split('?')[0]} needs ` +
+      `The ${callerName(caller)} may ${[...caller.scopes].join(', ')}; ${method} ${url.split('?')[0]} needs ` +
       `${scopes.map((scope) => `"${scope}"`).join(' or ')}. Have its scopes changed, or use another key.`,
   });
 }
@@ -196,7 +192,7 @@ function filter(query: { lineId?: string }, caller: Caller, lines: ReadonlySet<s
 function boundElsewhere(caller: Caller, lines: ReadonlySet<string>, rest: string): ServiceError {
   const named = [...lines].map((line) => `"${line}"`).join(', ');
   return new ServiceError('FORBIDDEN', {
-    detail: `The API key "${caller.id}" is bound to ${named}: ${rest}.`,
+    detail: `The ${callerName(caller)} is bound to ${named}: ${rest}.`,
     part: 'lineId',
   });
 }

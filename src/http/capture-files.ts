@@ -7,7 +7,7 @@ import { type Inspection, identifier } from '../inspection.js';
 import { type FileFormat, sniff } from '../modality/sniff.js';
 import { noInspection } from '../store/revise.js';
 import type { ResultStore } from '../store/store.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 /** By what the file is, not by what its sender called it. */
 const CONTENT_TYPES: Readonly<Record<FileFormat, string>> = {
@@ -21,7 +21,6 @@ const CONTENT_TYPES: Readonly<Record<FileFormat, string>> = {
 const UNKNOWN_TYPE = 'application/octet-stream';
 
 const binary = z.any().meta({ type: 'string', format: 'binary' });
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 
 const schema = {
   tags: ['inspections'],

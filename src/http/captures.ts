@@ -3,21 +3,26 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Captures } from '../captures/captures.js';
-import { captureView } from '../captures/view.js';
+import type { CaptureView } from '../captures/view.js';
 import { ServiceError } from '../errors.js';
-import { captureMetadata, deadlineMs, identifier, inspectionSchema } from '../inspection.js';
+import { captureMetadata, deadlineMs, identifier } from '../inspection.js';
+import { noInspection } from '../store/revise.js';
+import type { ResultStore } from '../store/store.js';
 import { assertOwnLine } from './access.js';
+import { captureAnswer, inspectionAnswer } from './answers.js';
 import type { ByteBudget } from './byte-budget.js';
 import { jsonBodyOf, readJsonBody } from './json-body.js';
 import type { MetricsPage } from './metrics.js';
 import { METADATA_LIMIT_BYTES } from './multipart.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { captureLine, inspectionLine, jsonOrLine } from './plain-text.js';
+import { problems } from './problem.js';
 import { announcedBytes, readBody } from './read-body.js';
 import { prefer, prefersAsync, REPLAYED, sendAccepted } from './respond-async.js';
 import { watchClient } from './waiting-client.js';
 
 export interface CaptureRouteOptions {
   readonly captures: Captures;
+  readonly store: Pick<ResultStore, 'get'>;
   readonly budget: ByteBudget;
   readonly metrics: Pick<MetricsPage, 'bodyStalled'>;
   readonly closing: AbortSignal;
@@ -29,7 +34,6 @@ export interface CaptureRouteOptions {
 
 const MAX_WAIT_SECONDS = 30;
 
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const tags = ['captures'];
 const params = z.object({ captureId: identifier });
 const refusals = { '4xx': problems, '5xx': problems };
@@ -43,14 +47,14 @@ const pieceSchema = {
   tags,
   summary: 'One modality of a capture that comes in pieces',
   params: params.extend({ name: identifier }),
-  response: { 200: captureView, 201: captureView, ...refusals },
+  response: { 200: captureAnswer, 201: captureAnswer, ...refusals },
 };
 
 const metadataSchema = {
   tags,
   summary: 'The metadata of a capture that comes in pieces',
   params,
-  response: { 200: captureView, 201: captureView, ...refusals },
+  response: { 200: captureAnswer, 201: captureAnswer, ...refusals },
 };
 
 const completeSchema = {
@@ -65,7 +69,7 @@ const completeSchema = {
       .optional()
       .describe('how long the answer is worth waiting for'),
   }),
-  response: { 200: inspectionSchema, 202: captureView, ...refusals },
+  response: { 200: inspectionAnswer, 202: captureAnswer, ...refusals },
 };
 
 const stateSchema = {
@@ -80,11 +84,11 @@ const stateSchema = {
       .default(0)
       .describe('seconds to wait until it is judged or set aside'),
   }),
-  response: { 200: captureView, ...refusals },
+  response: { 200: captureAnswer, ...refusals },
 };
 
 export function captureRoutes(instance: FastifyInstance, options: CaptureRouteOptions): void {
-  const { captures, bodyStallMs, defaultDeadlineMs, closing, hurry } = options;
+  const { captures, store, bodyStallMs, defaultDeadlineMs, closing, hurry } = options;
   const server = instance.withTypeProvider<ZodTypeProvider>();
 
   server.put(
@@ -95,7 +99,8 @@ export function captureRoutes(instance: FastifyInstance, options: CaptureRouteOp
       const { view, created } = await withBody(request, options, hurry, (bytes) =>
         captures.putPiece(captureId, name, bytes),
       );
-      return reply.code(created ? 201 : 200).send(view);
+      reply.code(created ? 201 : 200);
+      return jsonOrLine(request, reply, view, captureLine);
     },
   );
 
@@ -109,28 +114,38 @@ export function captureRoutes(instance: FastifyInstance, options: CaptureRouteOp
       });
       assertOwnLine(request, metadata.lineId);
       const { view, created } = await captures.putMetadata(request.params.captureId, metadata);
-      return reply.code(created ? 201 : 200).send(view);
+      reply.code(created ? 201 : 200);
+      return jsonOrLine(request, reply, view, captureLine);
     },
   );
 
   // The colon is doubled because one alone would begin a parameter.
   server.post('/v1/captures/:captureId(.+)::complete', { schema: completeSchema }, async (request, reply) => {
     const { captureId } = request.params;
-    if (prefersAsync(request)) return sendAccepted(reply, await captures.acceptComplete(captureId));
+    if (prefersAsync(request)) return sendAccepted(request, reply, await captures.acceptComplete(captureId));
     const client = watchClient(reply, performance.now() - reply.elapsedTime, hurry);
     const patienceMs = request.query.deadlineMs ?? defaultDeadlineMs;
     client.waitFor(patienceMs);
     const { inspection, replayed } = await captures.complete(captureId, patienceMs, client.signal);
     if (replayed) reply.header(REPLAYED, 'true');
-    return inspection;
+    return jsonOrLine(request, reply, inspection, inspectionLine);
   });
 
   server.get('/v1/captures/:captureId', { schema: stateSchema }, async (request, reply) => {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const { params, query } = request;
-    return captures.find(params.captureId, query.wait * 1000, AbortSignal.any([closing, gone.signal]));
+    const signal = AbortSignal.any([closing, gone.signal]);
+    const view = await captures.find(params.captureId, query.wait * 1000, signal);
+    return jsonOrLine(request, reply, view, () => verdictOrState(view, store));
   });
+}
+
+async function verdictOrState(view: CaptureView, store: Pick<ResultStore, 'get'>): Promise<string> {
+  if (view.inspection === null) return captureLine(view);
+  const inspection = await store.get(view.inspectionId);
+  if (inspection === undefined) throw noInspection(view.inspectionId);
+  return inspectionLine(inspection);
 }
 
 /** Under the byte budget, until `use` is done with it. */

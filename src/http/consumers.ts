@@ -6,7 +6,7 @@ import { ServiceError } from '../errors.js';
 import { identifier } from '../inspection.js';
 import type { ResultStore } from '../store/store.js';
 import { jsonBodyOf, readJsonBody } from './json-body.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface ConsumerRouteOptions {
   readonly store: Pick<ResultStore, 'ack' | 'ackUpTo' | 'consumer' | 'consumers' | 'forgetConsumer'>;
@@ -15,7 +15,6 @@ export interface ConsumerRouteOptions {
 
 const MAX_ACKS = 1000;
 
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const params = z.object({
   name: z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "_" or "-"'),
 });

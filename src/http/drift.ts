@@ -4,13 +4,12 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Drift } from '../drift/drift.js';
 import { identifier } from '../inspection.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface DriftRouteOptions {
   readonly drift: Pick<Drift, 'report'>;
 }
 
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const share = z.number().min(0).max(1);
 const count = z.int().min(0);
 

@@ -3,7 +3,9 @@ import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, ServiceError } from '../errors.js';
+import { prefersText } from './accept.js';
 import { type DrainLimits, drain } from './drain.js';
+import { refusalLine, TEXT_CONTENT_TYPE } from './plain-text.js';
 import { PROBLEM_TYPE, toProblem, toServiceError } from './problem.js';
 
 export function handleErrors(
@@ -35,7 +37,9 @@ export async function refuse(
   if (!request.raw.complete) reply.header('connection', 'close');
   if (error.code !== 'REQUEST_TIMEOUT') await drain(request.raw, drainLimits);
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
-  return reply.code(error.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(toProblem(error));
+  reply.code(error.status);
+  if (prefersText(request.headers.accept)) return reply.type(TEXT_CONTENT_TYPE).send(refusalLine(error));
+  return reply.type(PROBLEM_TYPE).serializer(JSON.stringify).send(toProblem(error));
 }
 
 /** For bytes that are no HTTP, or end in the middle of it: there is no request to reply to, only a socket. */

@@ -7,7 +7,7 @@ import { ServiceError } from '../errors.js';
 import { verdict } from '../inspection.js';
 import { assertPosition, type Following, follow, type Step } from '../push/follow.js';
 import type { ResultStore } from '../store/store.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface EventRouteOptions {
   readonly store: Pick<ResultStore, 'list' | 'waitForNext' | 'end'>;
@@ -24,8 +24,6 @@ const HEARTBEAT_MS = 15_000;
 const STALL_MS = 30_000;
 /** "The user agent must wait a delay equal to the reconnection time": longer than a closing port stays open. */
 const RETRY_MS = 2000;
-
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 
 const schema = {
   tags: ['push'],

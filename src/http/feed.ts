@@ -5,7 +5,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { identifier, inspectionSchema, verdict } from '../inspection.js';
 import type { ListQuery, Page, ResultStore } from '../store/store.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface FeedRouteOptions {
   readonly store: Pick<ResultStore, 'list' | 'waitForNext'>;
@@ -14,8 +14,6 @@ export interface FeedRouteOptions {
 
 const MAX_PAGE = 500;
 const MAX_WAIT_SECONDS = 30;
-
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 
 /** What every list of records takes. */
 export const pageQuery = {

@@ -9,7 +9,7 @@ import { type Inspection, identifier } from '../inspection.js';
 import { noInspection } from '../store/revise.js';
 import type { ResultStore, StoredMap } from '../store/store.js';
 import { CONTENT_TYPES, MAP_FORMATS, negotiateFormat } from './accept.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface MapRenderer {
   png(
@@ -47,8 +47,8 @@ const schema = {
     200: {
       content: Object.fromEntries(Object.values(CONTENT_TYPES).map((type) => [type, { schema: binary }])),
     },
-    '4xx': { content: { [PROBLEM_TYPE]: { schema: problem } } },
-    '5xx': { content: { [PROBLEM_TYPE]: { schema: problem } } },
+    '4xx': problems,
+    '5xx': problems,
   },
 };
 

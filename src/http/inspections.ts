@@ -3,16 +3,17 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Captures } from '../captures/captures.js';
-import { captureView } from '../captures/view.js';
-import { deadlineMs, identifier, inspectionSchema } from '../inspection.js';
+import { deadlineMs, identifier } from '../inspection.js';
 import type { Arrival } from '../schedule/arrivals.js';
 import { noInspection } from '../store/revise.js';
 import type { ResultStore } from '../store/store.js';
 import { assertOwnLine } from './access.js';
+import { captureAnswer, inspectionAnswer } from './answers.js';
 import type { ByteBudget } from './byte-budget.js';
 import { captureBody } from './capture-body.js';
 import type { MetricsPage } from './metrics.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { inspectionLine, jsonOrLine } from './plain-text.js';
+import { problems } from './problem.js';
 import { announcedBytes } from './read-body.js';
 import { bodyCopies, readCapture } from './read-capture.js';
 import { prefer, prefersAsync, REPLAYED, sendAccepted } from './respond-async.js';
@@ -36,7 +37,6 @@ const patience = z
   .regex(/^\d{1,6}$/, 'must be whole milliseconds, 1 to 600000')
   .transform(Number)
   .pipe(deadlineMs);
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 
 const postSchema = {
   tags: ['inspections'],
@@ -49,14 +49,14 @@ const postSchema = {
   }),
   // Loose: what Fastify validates it also replaces, and the body's type and length stand here too.
   headers: z.looseObject({ 'x-deadline-ms': patience.optional(), prefer }),
-  response: { 200: inspectionSchema, 202: captureView, '4xx': problems, '5xx': problems },
+  response: { 200: inspectionAnswer, 202: captureAnswer, '4xx': problems, '5xx': problems },
 };
 
 const getSchema = {
   tags: ['inspections'],
   summary: 'One inspection',
   params: z.object({ id: identifier }),
-  response: { 200: inspectionSchema, '4xx': problems, '5xx': problems },
+  response: { 200: inspectionAnswer, '4xx': problems, '5xx': problems },
 };
 
 export function inspectionRoutes(instance: FastifyInstance, options: InspectionRouteOptions): void {
@@ -101,7 +101,7 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         const { model } = request.query;
         if (prefersAsync(request)) {
           const accepted = await captures.accept({ ...received, model });
-          return sendAccepted(reply, accepted);
+          return sendAccepted(request, reply, accepted);
         }
         const patienceMs = known ?? received.metadata.deadlineMs ?? defaultDeadlineMs;
         if (known === undefined) client.waitFor(patienceMs);
@@ -111,18 +111,21 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         const capture = { ...received, ...times, signal, reservePixels, model, arrival };
         const { inspection, replayed } = await captures.inspect(capture);
         if (replayed) reply.header(REPLAYED, 'true');
+        const answer = await jsonOrLine(request, reply, inspection, inspectionLine);
         // Made here, not read: held to the schema again it would cost as much as writing it.
-        return reply.serializer(JSON.stringify).send(inspection);
+        if (answer === inspection) reply.serializer(JSON.stringify);
+        return answer;
       } finally {
         claim.release();
       }
     },
   );
 
-  server.get('/v1/inspections/:id', { schema: getSchema }, async ({ params }) => {
-    const inspection = await store.get(params.id);
-    if (inspection === undefined) throw noInspection(params.id);
-    return inspection;
+  server.get('/v1/inspections/:id', { schema: getSchema }, async (request, reply) => {
+    const { id } = request.params;
+    const inspection = await store.get(id);
+    if (inspection === undefined) throw noInspection(id);
+    return jsonOrLine(request, reply, inspection, inspectionLine);
   });
 }
 

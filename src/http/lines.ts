@@ -6,14 +6,13 @@ import { identifier } from '../inspection.js';
 import { noLine, ratiosOf } from '../store/line-counts.js';
 import type { LineCounts, ResultStore } from '../store/store.js';
 import { jsonBodyOf, readJsonBody } from './json-body.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface LineRouteOptions {
   readonly store: Pick<ResultStore, 'lines' | 'line' | 'resets' | 'resetLine'>;
   readonly bodyStallMs: number;
 }
 
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const ratio = z.number().nullable();
 
 const counters = {

@@ -6,6 +6,7 @@ export interface MetricsPage {
   scrape(): Promise<string>;
   httpAnswered(method: string, route: string, status: number, seconds: number): void;
   inFlight(change: 1 | -1): void;
+  /** From the request to the last byte of its body. */
   received(seconds: number): void;
   bodyStalled(): void;
   eventReaders(count: number): void;

@@ -6,7 +6,7 @@ import type { Bundle } from '../bundle/bundle.js';
 import { modalitySpec } from '../bundle/manifest.js';
 import type { ModelRegistry } from '../bundle/registry.js';
 import type { ProviderReport } from '../worker/protocol.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface ModelRouteOptions {
   readonly models: ModelRegistry;
@@ -18,7 +18,6 @@ export const providerReport = z.object({
   refused: z.array(z.object({ provider: z.string(), why: z.string() })),
 });
 
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const ratio = z.number().nullable();
 
 const model = z.object({

@@ -1,6 +1,7 @@
 // Every error as application/problem+json (RFC 9457), from the one table; never a 500 for a client's mistake.
 import { z } from 'zod';
 import { type ErrorCode, ServiceError } from '../errors.js';
+import { asText } from './plain-text.js';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -17,6 +18,11 @@ export const problem = z.object({
   part: z.string().optional(),
 });
 export type Problem = z.infer<typeof problem>;
+
+/** What a route answers instead, in its schema. */
+export const problems = {
+  content: { [PROBLEM_TYPE]: { schema: problem }, ...asText('ERROR, the code, the detail') },
+};
 
 export function toProblem(error: ServiceError): Problem {
   return {

@@ -1,7 +1,8 @@
-// Lets no API key ask more often than it may.
+// Lets no caller ask more often than it may.
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '../errors.js';
+import { callerName } from '../security/caller.js';
 
 const WINDOW_MS = 60_000;
 
@@ -16,15 +17,16 @@ export async function limitRates(
     max: perMinute,
     timeWindow: WINDOW_MS,
     keyGenerator: (request) => request.caller?.id ?? '',
-    allowList: (request) => request.caller === undefined,
   });
   const count = server.createRateLimit();
   server.addHook('onRequest', async (request) => {
+    const { caller } = request;
+    if (caller === undefined) return;
     const counted = await count(request);
     if (counted.isAllowed || !counted.isExceeded) return;
     throw new ServiceError('RATE_LIMITED', {
       detail:
-        `The API key "${request.caller?.id}" has asked ${perMinute} times within a minute, which is all it may ` +
+        `The ${callerName(caller)} has asked ${perMinute} times within a minute, which is all it may ` +
         `(RATE_LIMIT_PER_MINUTE); it may again in ${counted.ttlInSeconds} s.`,
       retryAfterSeconds: counted.ttlInSeconds,
     });

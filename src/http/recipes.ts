@@ -9,7 +9,7 @@ import { type RecipeRevision, recipeRevision, recipeSchema } from '../recipes/re
 import { noRecipe, type Precondition, type Recipes, tagOf } from '../recipes/recipes.js';
 import type { ResultStore } from '../store/store.js';
 import { jsonBodyOf, readJsonBody } from './json-body.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface RecipeRouteOptions {
   readonly recipes: Recipes;
@@ -18,7 +18,6 @@ export interface RecipeRouteOptions {
   readonly bodyStallMs: number;
 }
 
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const refusals = { '4xx': problems, '5xx': problems };
 const tags = ['recipes'];
 const params = z.object({ id: identifier });

@@ -2,6 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AcceptedCapture } from '../captures/accept.js';
+import type { CaptureView } from '../captures/view.js';
+import { captureLine, jsonOrLine } from './plain-text.js';
 
 export const prefer = z.string().optional().describe('"respond-async": 202 at once, judged later');
 
@@ -13,13 +15,15 @@ export function prefersAsync({ headers }: FastifyRequest): boolean {
   return preferences.some((preference) => preference.split(';')[0]?.trim().toLowerCase() === 'respond-async');
 }
 
-export function sendAccepted(reply: FastifyReply, { view, replayed }: AcceptedCapture): FastifyReply {
+export function sendAccepted(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { view, replayed }: AcceptedCapture,
+): Promise<CaptureView> {
   if (replayed) reply.header(REPLAYED, 'true');
-  return reply
-    .code(202)
-    .headers({
-      location: `/v1/captures/${encodeURIComponent(view.captureId)}`,
-      'preference-applied': 'respond-async',
-    })
-    .send(view);
+  reply.code(202).headers({
+    location: `/v1/captures/${encodeURIComponent(view.captureId)}`,
+    'preference-applied': 'respond-async',
+  });
+  return jsonOrLine(request, reply, view, captureLine);
 }

@@ -6,14 +6,12 @@ import { identifier, inspectionSchema, reviewDecision } from '../inspection.js';
 import type { ResultStore } from '../store/store.js';
 import { pageQuery, pageSchema } from './feed.js';
 import { jsonBodyOf, readJsonBody } from './json-body.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface ReviewRouteOptions {
   readonly store: Pick<ResultStore, 'review' | 'openReviews'>;
   readonly bodyStallMs: number;
 }
-
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 
 const reviewBody = z.strictObject({
   decision: reviewDecision,

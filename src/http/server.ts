@@ -8,8 +8,9 @@ import type { ErrorCode } from '../errors.js';
 import type { Recipes } from '../recipes/recipes.js';
 import type { Arrival } from '../schedule/arrivals.js';
 import type { AuditLog } from '../security/audit-log.js';
-import type { KeyRing } from '../security/key-ring.js';
+import type { Identify } from '../security/caller.js';
 import type { ResultStore } from '../store/store.js';
+import { plainTracing, type Tracing } from '../tracing/tracing.js';
 import type { ProviderReport } from '../worker/protocol.js';
 import { guardRoutes } from './access.js';
 import { auditRefusals, auditRoutes } from './audit.js';
@@ -34,6 +35,7 @@ import type { BodyForm } from './read-capture.js';
 import { recipeRoutes } from './recipes.js';
 import { reviewRoutes } from './reviews.js';
 import { setSecurityHeaders } from './security-headers.js';
+import { traceRequests } from './trace.js';
 import { shuttingDown } from './waiting-client.js';
 import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
 
@@ -61,12 +63,14 @@ export interface HttpOptions {
   readonly tls?: TlsFiles | undefined;
   /** Further ones are closed at once. */
   readonly maxConnections?: number;
+  /** Absent: no more than ids. */
+  readonly tracing?: Tracing;
 }
 
 /** What stands before every route. */
 export interface Guard {
   /** undefined: every caller may do everything. */
-  readonly keys: Pick<KeyRing, 'identify'> | undefined;
+  readonly identify: Identify | undefined;
   readonly metricsAccess: 'open' | 'read';
   /** Of each key; 0: no limit. */
   readonly ratePerMinute: number;
@@ -105,9 +109,11 @@ export function createServer(
   onRefused: (code: ErrorCode) => void,
 ): FastifyInstance {
   const drainLimits = { stallMs: options.bodyStallMs, hurry };
+  const traces = traceRequests(options.tracing ?? plainTracing);
   const server = Fastify({
     ...(options.tls && { https: options.tls as never }),
-    logger: { level: options.logLevel },
+    logger: { level: options.logLevel, mixin: traces.mixin as never },
+    childLoggerFactory: traces.childLoggerFactory,
     clientErrorHandler: answerBrokenHttp,
     // What the router itself refuses reaches no error handler.
     frameworkErrors: (error, request, reply) => {
@@ -125,6 +131,7 @@ export function createServer(
     logController: new LogController({ disableRequestLogging: true }),
   });
   if (options.maxConnections !== undefined) server.server.maxConnections = options.maxConnections;
+  traces.mount(server);
   setSecurityHeaders(server, { overTls: options.tls !== undefined });
   // Fastify's own would hold a body before anything of it was counted: also of a route that is not there.
   server.removeAllContentTypeParsers();
@@ -166,17 +173,17 @@ export async function mountRoutes(
 
 /** Before the routes: each is held to its row of access-table.ts. */
 async function guard(server: FastifyInstance, { security, store, captures }: HttpRooms): Promise<void> {
-  const { keys, metricsAccess, ratePerMinute, audit, onAuditFailure } = security;
+  const { identify, metricsAccess, ratePerMinute, audit, onAuditFailure } = security;
   const auditing = audit && { audit, monotonicMs: () => performance.now(), onFailure: onAuditFailure };
   guardRoutes(server, {
-    keys,
+    identify,
     metricsAccess,
     store,
     captures,
     nowMs: Date.now,
     onRefused: auditing === undefined ? () => {} : auditRefusals(auditing),
   });
-  await limitRates(server, { perMinute: keys === undefined ? 0 : ratePerMinute });
+  await limitRates(server, { perMinute: identify === undefined ? 0 : ratePerMinute });
   if (auditing !== undefined) auditRoutes(server, auditing);
 }
 

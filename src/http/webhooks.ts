@@ -11,7 +11,7 @@ import { type DeadLetter, type PushStore, readerOf, type Webhook, webhookId } fr
 import type { Targets } from '../push/target.js';
 import type { ResultStore } from '../store/store.js';
 import { jsonBodyOf, readJsonBody } from './json-body.js';
-import { PROBLEM_TYPE, problem } from './problem.js';
+import { problems } from './problem.js';
 
 export interface WebhookRouteOptions {
   readonly store: Pick<ResultStore, 'list' | 'end'>;
@@ -28,7 +28,6 @@ export interface WebhookRouteOptions {
 const MAX_WEBHOOKS = 100;
 const MAX_PAGE = 500;
 
-const problems = { content: { [PROBLEM_TYPE]: { schema: problem } } };
 const tags = ['push'];
 const params = z.object({ id: webhookId });
 

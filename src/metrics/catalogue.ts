@@ -47,7 +47,7 @@ export const CATALOGUE = {
     ['code'],
   ),
   branchline_inspection_stage_seconds: histogram(
-    'Time in each stage: receive, decode (with the quality gate), queue, run, save; render is one heat map.',
+    'Time in each stage: receive, decode, gate (of quality), queue, run, judge, store; render is one heat map.',
     SECONDS,
     ['stage'],
   ),

@@ -9,7 +9,7 @@ import { showDrift } from './drift.js';
 import { createInstruments } from './instruments.js';
 import { createTritonMetrics } from './triton.js';
 
-export type Stage = 'receive' | 'decode' | 'queue' | 'run' | 'save' | 'render';
+export type Stage = 'receive' | 'decode' | 'gate' | 'queue' | 'run' | 'judge' | 'store' | 'render';
 
 export interface ModelInfo {
   readonly name: string;
@@ -30,11 +30,9 @@ export interface Metrics {
   /** The text of one scrape. */
   scrape(): Promise<string>;
   httpAnswered(method: string, route: string, status: number, seconds: number): void;
-  /** From the request to the last byte of its body. */
-  received(seconds: number): void;
   inspected(inspection: Inspection): void;
   drifted(report: DriftReport): void;
-  saved(seconds: number): void;
+  stageTook(stage: Stage, seconds: number): void;
   rendered(seconds: number): void;
   storeFailed(): void;
   /** `fill`: 0 to 1, how near the nearest limit is. */
@@ -120,10 +118,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
       m.branchline_line_inspections_total.inc({ line, verdict: each }, each === verdict ? 1 : 0);
     countModalities(line, modalities);
     triton?.inspected(inspection);
-    took('decode', timings.decodeMs / 1000);
     if (branch === null) return;
-    took('queue', timings.queueMs / 1000);
-    took('run', timings.runMs / 1000);
     m.branchline_branch_run_seconds.observe({ branch }, timings.runMs / 1000);
     if (score !== null) m.branchline_score.observe({ line }, score);
   };
@@ -133,10 +128,9 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
     scrape: () => registry.metrics(),
     httpAnswered: (method, route, status, seconds) =>
       m.branchline_http_request_seconds.observe({ method, route, status }, seconds),
-    received: (seconds) => took('receive', seconds),
     inspected,
     drifted: (report) => showDrift(m, labelOf, report),
-    saved: (seconds) => took('save', seconds),
+    stageTook: took,
     rendered: (seconds) => took('render', seconds),
     storeFailed: () => m.branchline_store_errors_total.inc(),
     storeUsage({ records, bytes, imageBytes }, fill) {

@@ -152,6 +152,19 @@ describe('the pod', () => {
     expect(containers[0].volumeMounts).toContainEqual(mount);
   });
 
+  it('takes tokens instead of keys, by public keys from a folder that follows its ConfigMap', async () => {
+    const tokens = { existingConfigMap: 'plant-jwks', issuer: 'https://login', audience: 'branchline' };
+    const objects = await renderer.render({ keys: {}, tokens });
+    const env = envOf(objects);
+    expect(env).not.toContainEqual({ name: 'ALLOW_UNAUTHENTICATED', value: 'true' });
+    expect(env).toContainEqual({ name: 'JWT_JWKS_FILE', value: '/etc/branchline-tokens/jwks.json' });
+    expect(env).toContainEqual({ name: 'JWT_ISSUER', value: 'https://login' });
+    const { volumes, containers } = podOf(objects).spec;
+    expect(volumes).toContainEqual({ name: 'tokens', configMap: { name: 'plant-jwks' } });
+    const mount = { name: 'tokens', mountPath: '/etc/branchline-tokens', readOnly: true };
+    expect(containers[0].volumeMounts).toContainEqual(mount);
+  });
+
   it('asks for the GPU, its runtime class and its image', async () => {
     const { spec } = podOf(await renderer.render({ gpu: { enabled: true, count: 2 } }));
     expect(spec.runtimeClassName).toBe('nvidia');

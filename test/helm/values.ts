@@ -1,6 +1,7 @@
 // The values the chart is rendered with in the tests, and which kinds must come out.
 
 const redis = { store: { type: 'redis', redis: { existingSecret: 'redis-url' } } };
+const tokens = { existingConfigMap: 'jwks', issuer: 'https://login', audience: 'branchline' };
 const sha256 = 'ab'.repeat(32);
 const monitoring = {
   serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
@@ -63,6 +64,7 @@ export const CASES: readonly ChartCase[] = [
     kinds: kinds(SHARED, MONITORING, ['ScaledObject']),
   },
   { name: 'keys', values: { keys: { existingSecret: 'keys' } }, kinds: STATEFUL },
+  { name: 'tokens', values: { keys: {}, tokens }, kinds: STATEFUL },
   {
     name: 'a broker',
     values: { mqtt: { existingSecret: 'broker' } },
@@ -155,6 +157,7 @@ export const UNFIT: readonly { readonly values: object; readonly says: string }[
   { values: { replicas: 2 }, says: 'replicas: an embedded store belongs to one process' },
   { values: { autoscaling: { hpa: { enabled: true } } }, says: 'autoscaling: an embedded store' },
   { values: { keys: {} }, says: 'keys: name the Secret of API keys' },
+  { values: { tokens: { ...tokens, audience: '' } }, says: 'tokens: set issuer and audience too' },
   { values: { store: { type: 'redis' } }, says: 'store.redis.existingSecret: name the Secret' },
   {
     values: { ...redis, autoscaling: { hpa: { enabled: true }, keda: { enabled: true } } },

@@ -29,6 +29,7 @@ function line({ save = async () => {}, submit, storeTimeoutMs = 1000 }: Fakes = 
   const submissions: Submission[] = [];
   const failures: string[] = [];
   const inspected: Inspection[] = [];
+  const stages: unknown[][] = [];
   const kept: Parameters<ImageKeeper['keep']>[] = [];
   const clock = { ms: 0 };
   const inspect = createInspect({
@@ -39,7 +40,10 @@ function line({ save = async () => {}, submit, storeTimeoutMs = 1000 }: Fakes = 
         clock.ms += 5;
         return { dtype: 'uint8', shape: [2], data: Uint8Array.of(1, 2) };
       },
-      fault: () => undefined,
+      fault: () => {
+        clock.ms += 1;
+        return undefined;
+      },
     },
     scheduler: {
       submit:
@@ -69,8 +73,9 @@ function line({ save = async () => {}, submit, storeTimeoutMs = 1000 }: Fakes = 
     imagePolicy: { captures: 'review', originals: false },
     nowMs: () => clock.ms,
     onInspected: (inspection) => inspected.push(inspection),
+    onStage: (...stage) => stages.push(stage),
   });
-  return { inspect, submissions, failures, inspected, kept };
+  return { inspect, submissions, failures, inspected, stages, kept };
 }
 
 const capture = (overrides: Partial<Capture> = {}): Capture => ({
@@ -127,12 +132,32 @@ describe('inspect', () => {
       score: 0.75,
       branch: 'depth+rgb',
       evidence: { depth: { score: 0.5, weight: 0.75 }, rgb: { score: 0.25, weight: 0.25 } },
-      timings: { decodeMs: 10, queueMs: 3, runMs: 2, totalMs: 20 },
+      timings: { decodeMs: 12, queueMs: 3, runMs: 2, totalMs: 22 },
       receivedAt: '1970-01-01T00:00:00.000Z',
       stored: true,
     });
     expect(inspectionSchema.parse(inspection)).toEqual(inspection);
     expect(inspected).toEqual([inspection]);
+  });
+
+  it('tells of each stage when it is over, the gate apart from the decoding it runs among', async () => {
+    const { inspect, stages } = line();
+    await inspect(capture());
+    expect(stages).toEqual([
+      ['decode', 0, 10],
+      ['gate', 10, 12],
+      ['queue', 12, 15],
+      ['run', 15, 17],
+      ['judge', 12, 12],
+    ]);
+  });
+
+  it('tells of no run where none was', async () => {
+    const { inspect, stages } = line({
+      submit: () => Promise.reject(new ServiceError('WORKER_LOST', { detail: 'died' })),
+    });
+    await expect(inspect(capture())).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    expect(stages.map(([stage]) => stage)).toEqual(['decode', 'gate']);
   });
 
   it('stores what it answers and the maps of 16 bits, then has the pictures kept', async () => {

@@ -49,14 +49,15 @@ describe('metrics', () => {
 
   it('times the stages, and the runs of a branch only where one ran', async () => {
     const metrics = createMetrics();
-    metrics.received(0.2);
+    metrics.stageTook('receive', 0.2);
     metrics.rendered(0.3);
+    metrics.stageTook('gate', 0.003);
+    metrics.stageTook('store', 0.02);
     metrics.inspected(inspection);
     metrics.inspected(of({ verdict: 'NOT_DECIDABLE', branch: null, score: null }));
     const text = await metrics.scrape();
-    expect(text).toContain('branchline_inspection_stage_seconds_sum{stage="run"} 0.003');
-    expect(text).toContain('branchline_inspection_stage_seconds_count{stage="run"} 1');
-    expect(text).toContain('branchline_inspection_stage_seconds_count{stage="decode"} 2');
+    expect(text).toContain('branchline_inspection_stage_seconds_sum{stage="gate"} 0.003');
+    expect(text).toContain('branchline_inspection_stage_seconds_sum{stage="store"} 0.02');
     expect(text).toContain('branchline_inspection_stage_seconds_sum{stage="receive"} 0.2');
     expect(text).toContain('branchline_inspection_stage_seconds_sum{stage="render"} 0.3');
     expect(text).toContain('branchline_branch_run_seconds_count{branch="rgb"} 1');

@@ -1,9 +1,10 @@
-// Every route of the running service against every scope and none, and against keys that are bound to a line.
+// Every route of the running service against every scope and none, by key and by token, and against those that are bound to a line.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RULES } from '../../src/http/access-table.js';
 import type { Problem } from '../../src/http/problem.js';
 import { SCOPES, type Scope } from '../../src/security/key-file.js';
 import { type RunningService, startService } from '../support/service.js';
+import { type Issuer, issuerOf } from './issuer.js';
 import { type KeyFile, keyFileOf } from './keys.js';
 
 /** What each documented route should take, written down a second time: the table of the code is not its own judge. */
@@ -61,6 +62,7 @@ const HIDDEN = [
 ];
 
 let keys: KeyFile;
+let issuer: Issuer;
 let service: RunningService;
 let documented: string[];
 
@@ -69,8 +71,11 @@ beforeAll(async () => {
     ...SCOPES.map((scope) => ({ id: scope, scopes: [scope] })),
     { id: 'bound', scopes: [...SCOPES], lines: ['line-1'] },
   ]);
+  issuer = await issuerOf();
   service = await startService({
     API_KEYS_FILE: keys.path,
+    ...issuer.env,
+    JWT_LINES_CLAIM: 'lines',
     METRICS_ACCESS: 'read',
     WEBHOOK_ALLOW: 'mes.example',
   });
@@ -82,6 +87,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await service.close();
   await keys.remove();
+  await issuer.remove();
 });
 
 /** The status and, of a problem, the code; the body of an endless answer is not waited for. */
@@ -110,11 +116,30 @@ describe('the table of scopes', () => {
   });
 
   describe.each(Object.entries(EXPECTED))('%s', (route, allowed) => {
-    it.each(SCOPES)('and the scope %s', async (scope) => {
-      const { status, code } = await ask(route, keys.as(scope));
+    const expectHeld = ({ status, code }: Awaited<ReturnType<typeof ask>>, scope: Scope) => {
       const isOpen = allowed.length === 0;
       if (isOpen || allowed.includes(scope)) expect([401, 403]).not.toContain(status);
       else expect({ status, code }).toEqual({ status: 403, code: 'FORBIDDEN' });
+    };
+
+    it.each(SCOPES)('and a key of the scope %s', async (scope) =>
+      expectHeld(await ask(route, keys.as(scope)), scope),
+    );
+
+    it.each(SCOPES)('and a token of the scope %s', async (scope) =>
+      expectHeld(await ask(route, await issuer.as({ scope: `openid ${scope}`, lines: '*' })), scope),
+    );
+
+    it('and a token of no scope of ours', async () => {
+      const { status, code } = await ask(route, await issuer.as({ scope: 'openid', lines: '*' }));
+      if (allowed.length === 0) expect([401, 403]).not.toContain(status);
+      else expect({ status, code }).toEqual({ status: 403, code: 'FORBIDDEN' });
+    });
+
+    it('and a token of somebody else', async () => {
+      const { status } = await ask(route, await issuer.as({ scope: SCOPES.join(' '), iss: 'https://else' }));
+      if (allowed.length === 0) expect(status).not.toBe(401);
+      else expect(status).toBe(401);
     });
 
     it('and no key', async () => {
@@ -130,15 +155,14 @@ describe('the table of scopes', () => {
     });
   });
 
-  it('lets a key that is bound to a line see nothing of what is of every line', async () => {
+  it('lets a key or token that is bound to a line see nothing of what is of every line', async () => {
     const ofEveryLine = Object.entries(RULES).filter(([, { lines }]) => lines === 'all');
     expect(ofEveryLine.length).toBeGreaterThan(10);
+    const token = await issuer.as({ scope: SCOPES.join(' '), lines: ['line-1'] });
     for (const [row] of ofEveryLine) {
       const route = row.replaceAll(/:(id|name)(\(\.\+\))?/g, '{$1}').replace('::', ':');
-      expect([route, await ask(route, keys.as('bound'))]).toEqual([
-        route,
-        { status: 403, code: 'FORBIDDEN' },
-      ]);
+      for (const headers of [keys.as('bound'), token])
+        expect([route, await ask(route, headers)]).toEqual([route, { status: 403, code: 'FORBIDDEN' }]);
     }
   });
 

@@ -14,9 +14,7 @@ const options = {
   logLevel: 'silent',
 };
 /** Every secret is a key of that name, which may read. */
-const keys = {
-  identify: (id: string) => ({ caller: { id, scopes: new Set(['read' as const]), lines: undefined } }),
-};
+const identify = (id: string) => ({ caller: { id, scopes: new Set(['read' as const]), lines: undefined } });
 
 let server: FastifyInstance;
 afterEach(() => server.close());
@@ -24,7 +22,7 @@ afterEach(() => server.close());
 function guarded(): FastifyInstance {
   server = createServer(options, new AbortController().signal, () => {});
   guardRoutes(server, {
-    keys,
+    identify,
     metricsAccess: 'open',
     store: { get: async () => undefined },
     captures: { lineOf: async () => undefined },

@@ -17,8 +17,8 @@ describe('the address', () => {
     '%s needs keys, or a word that it shall not',
     (HOST) => {
       expect(() => loadConfig({ HOST })).toThrow(
-        `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys), ` +
-          'or ALLOW_UNAUTHENTICATED=true',
+        `HOST=${HOST}: without API keys the service listens on this machine alone. Set API_KEYS_FILE (npm run keys) ` +
+          'or JWT_JWKS_FILE, or ALLOW_UNAUTHENTICATED=true',
       );
       expect(() => loadConfig({ HOST, ALLOW_UNAUTHENTICATED: 'false' })).toThrow('without API keys');
       expect(loadConfig({ HOST, ALLOW_UNAUTHENTICATED: 'true' }).host).toBe(HOST);
@@ -33,7 +33,11 @@ describe('the address', () => {
 
 describe('variables that do not go together', () => {
   it.each([
-    [{ METRICS_ACCESS: 'read' }, 'METRICS_ACCESS=read: it asks for a key, and API_KEYS_FILE is not set'],
+    [{ METRICS_ACCESS: 'read' }, 'METRICS_ACCESS=read: it asks for a key, and neither API_KEYS_FILE'],
+    [{ JWT_JWKS_FILE: 'a', JWT_ISSUER: 'b' }, 'JWT_JWKS_FILE: set JWT_ISSUER and JWT_AUDIENCE too'],
+    [{ JWT_JWKS_FILE: 'a', JWT_AUDIENCE: 'b' }, 'JWT_JWKS_FILE: set JWT_ISSUER and JWT_AUDIENCE too'],
+    [{ JWT_ISSUER: 'a' }, 'they are about tokens, and JWT_JWKS_FILE is not set'],
+    [{ JWT_LINES_CLAIM: 'a' }, 'they are about tokens, and JWT_JWKS_FILE is not set'],
     [{ TLS_CERT_FILE: 'a' }, 'TLS_CERT_FILE, TLS_KEY_FILE: set both, or neither'],
     [{ TLS_KEY_FILE: 'a' }, 'TLS_CERT_FILE, TLS_KEY_FILE: set both, or neither'],
     [{ TLS_CLIENT_CA_FILE: 'a' }, 'TLS_CLIENT_CA_FILE: clients show certificates over TLS only'],
@@ -77,11 +81,13 @@ describe('--check-config', () => {
       REDIS_URL: 'redis+sentinel://user:hunter2@one:26379,two/parts',
       REDIS_SENTINEL_PASSWORD: 'hunter2',
       MQTT_URL: 'mqtt://user:hunter2@broker:1883',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:hunter2@collector:4318',
       WORKERS: '3',
     });
     expect(code).toBe(0);
     expect(stdout).toContain('REDIS_URL=redis+sentinel://user:***@one:26379,two/parts\n');
     expect(stdout).toContain('MQTT_URL=mqtt://user:***@broker:1883\n');
+    expect(stdout).toContain('OTEL_EXPORTER_OTLP_ENDPOINT=https://user:***@collector:4318\n');
     expect(stdout).toContain('\nWORKERS=3\n');
     expect(stdout).toContain('# PORT=8080\n');
     expect(stdout).not.toContain('hunter2');

@@ -34,7 +34,9 @@ describe('the ring of keys', () => {
     const file = await keyFileOf([{ ...key, expires: '2026-06-01T00:00:00Z' }]);
     const { ring } = await ringOf(file);
     expect(ring.identify(file.secrets.mes ?? '', NOW_MS - 1)).toHaveProperty('caller');
-    expect(ring.identify(file.secrets.mes ?? '', NOW_MS)).toMatchObject({ expired: { id: 'mes' } });
+    expect(ring.identify(file.secrets.mes ?? '', NOW_MS)).toEqual({
+      refused: 'The API key "mes" expired at 2026-06-01T00:00:00Z: have a new one made.',
+    });
     await file.remove();
   });
 

@@ -17,20 +17,27 @@ export interface Exit {
 export interface ServiceProcess {
   readonly child: ChildProcess;
   readonly exited: Promise<Exit>;
+  /** What it logged so far, line by line. */
+  log(): Record<string, unknown>[];
 }
 
 /** On the tiny bundle with one worker, unless `env` says otherwise; nothing of this process's own environment. */
 export function spawnService(env: Readonly<Record<string, string>>): ServiceProcess {
   const child = spawn(process.execPath, [MAIN], {
     env: { MODELS_DIR: fixturesDir, MODELS: 'tiny', WORKERS: '1', LOG_LEVEL: 'silent', ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
   });
   let stderr = '';
   child.stderr.on('data', (chunk) => {
     stderr += chunk;
   });
   const exited = once(child, 'close').then(([code, signal]) => ({ code, signal, stderr }));
-  return { child, exited };
+  const log = () => stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+  return { child, exited, log };
 }
 
 /** Resolves once the service answers; throws where it ends instead. */

@@ -49,8 +49,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{- define "branchline.checks" -}}
-{{- if not (or .Values.keys.existingSecret .Values.keys.allowUnauthenticated) }}
+{{- if not (or .Values.keys.existingSecret .Values.tokens.existingConfigMap .Values.keys.allowUnauthenticated) }}
 {{- fail "keys: name the Secret of API keys in keys.existingSecret, or set keys.allowUnauthenticated to true where whoever reaches the service may do everything" }}
+{{- end }}
+{{- if and .Values.tokens.existingConfigMap (not (and .Values.tokens.issuer .Values.tokens.audience)) }}
+{{- fail "tokens: set issuer and audience too; tokens that the provider made for others are not for this service" }}
 {{- end }}
 {{- if eq .Values.store.type "embedded" }}
 {{- if gt (int .Values.replicas) 1 }}

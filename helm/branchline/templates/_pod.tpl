@@ -106,6 +106,9 @@ spec:
         {{- if and (eq .Values.store.type "redis") .Values.store.redis.caKey }}
         - { name: redis-ca, mountPath: /etc/branchline-redis, readOnly: true }
         {{- end }}
+        {{- if .Values.tokens.existingConfigMap }}
+        - { name: tokens, mountPath: /etc/branchline-tokens, readOnly: true }
+        {{- end }}
         {{- if .Values.recipes }}
         - { name: recipes, mountPath: /etc/branchline, readOnly: true }
         {{- end }}
@@ -132,6 +135,10 @@ spec:
     {{- with .Values.keys.existingSecret }}
     - name: keys
       secret: { secretName: {{ . }} }
+    {{- end }}
+    {{- with .Values.tokens.existingConfigMap }}
+    - name: tokens
+      configMap: { name: {{ . }} }
     {{- end }}
     {{- if .Values.recipes }}
     - name: recipes
@@ -181,9 +188,18 @@ securityContext:
 - { name: PORT, value: '8080' }
 {{- if .Values.keys.existingSecret }}
 - { name: API_KEYS_FILE, value: {{ printf "/etc/branchline-keys/%s" .Values.keys.key }} }
-{{- else }}
+{{- else if not .Values.tokens.existingConfigMap }}
 # The network policy is all that stands before it.
 - { name: ALLOW_UNAUTHENTICATED, value: 'true' }
+{{- end }}
+{{- with .Values.tokens }}
+{{- if .existingConfigMap }}
+- { name: JWT_JWKS_FILE, value: {{ printf "/etc/branchline-tokens/%s" .key }} }
+- { name: JWT_ISSUER, value: {{ .issuer | quote }} }
+- { name: JWT_AUDIENCE, value: {{ .audience | quote }} }
+- { name: JWT_SCOPES_CLAIM, value: {{ .scopesClaim | quote }} }
+- { name: JWT_LINES_CLAIM, value: {{ .linesClaim | quote }} }
+{{- end }}
 {{- end }}
 - { name: MODELS_DIR, value: {{ include "branchline.modelsDir" . }} }
 {{- with .Values.models.include }}
