@@ -1,5 +1,4 @@
 // Opens the result store the configuration names, and gives it the way to its end.
-
 import type { RedisAddress } from '../config/redis-address.js';
 import type { Config } from '../config.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -9,7 +8,6 @@ import { openSpool } from '../store/spool.js';
 import { createSpooledStore } from '../store/spooled.js';
 import type { ResultStore } from '../store/store.js';
 import type { Log } from './inference.js';
-import { connectRedis } from './redis.js';
 
 export interface Storage {
   readonly store: ResultStore;
@@ -71,6 +69,8 @@ async function withSpool(
 }
 
 async function openRedis(address: RedisAddress, config: Config, log: Log): Promise<Storage> {
+  // Not above: its client takes a twentieth of the start, and the embedded store does without.
+  const { connectRedis } = await import('./redis.js');
   const { redis, close } = await connectRedis(address, config, log);
   const store = createRedisStore({ redis, keyPrefix: KEY_PREFIX });
   return {
