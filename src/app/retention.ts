@@ -28,11 +28,20 @@ export function openRetention(
     onUsage: (usage) => metrics.storeUsage(usage, fillOf(usage, policy)),
   });
   const closing = new AbortController();
-  let round = Promise.resolve();
+  let round: Promise<void> | undefined;
   const sweep = () => {
-    round = retention.sweep(closing.signal).catch((error: Error) => {
-      log.error({ err: error }, 'what is kept too long could not be removed; it is tried again in a minute');
-    });
+    // Two rounds at once would go by the same cursors: one that takes longer than a minute stands for the next.
+    round ??= retention
+      .sweep(closing.signal)
+      .catch((error: Error) => {
+        log.error(
+          { err: error },
+          'what is kept too long could not be removed; it is tried again in a minute',
+        );
+      })
+      .finally(() => {
+        round = undefined;
+      });
   };
   sweep();
   const timer = setInterval(sweep, ROUND_MS);
