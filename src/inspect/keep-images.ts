@@ -2,7 +2,7 @@
 import type { ModalitySpec } from '../bundle/manifest.js';
 import type { Inspection, KeepCaptures, Verdict } from '../inspection.js';
 import type { ModalityTensor } from '../modality/tensor.js';
-import type { ResultStore } from '../store/store.js';
+import type { ResultStore, Revision } from '../store/store.js';
 
 export interface ImagePolicy {
   readonly captures: KeepCaptures;
@@ -46,11 +46,11 @@ export function createImageKeeper(options: ImageKeeperOptions): ImageKeeper {
   const { afterwards, onImages, onFailure } = options;
   const underWay = new Set<Promise<void>>();
   let pendingBytes = 0;
-  const run = async (inspectionId: string, job: Job) => {
+  const run = async (revision: Revision, job: Job) => {
     pendingBytes += job.bytes;
     try {
       await new Promise<void>(afterwards);
-      await keepOne(inspectionId, job, options);
+      await keepOne(revision, job, options);
     } catch (error) {
       onImages('failed', 1);
       onFailure(error as Error);
@@ -59,11 +59,11 @@ export function createImageKeeper(options: ImageKeeperOptions): ImageKeeper {
     }
   };
   return {
-    keep({ inspectionId, verdict }, seen, policy) {
+    keep({ inspectionId, revision, verdict }, seen, policy) {
       const job = keepsImages(verdict, policy.captures) ? jobOf(seen, policy) : undefined;
       if (job === undefined) return;
       if (pendingBytes + job.bytes > MAX_PENDING_BYTES) return onImages('behind', 1);
-      const running = run(inspectionId, job);
+      const running = run({ inspectionId, revision }, job);
       underWay.add(running);
       void running.then(() => underWay.delete(running));
     },
@@ -106,7 +106,7 @@ function jobOf({ parts, good, frame: spec }: Seen, policy: ImagePolicy): Job | u
 }
 
 async function keepOne(
-  inspectionId: string,
+  revision: Revision,
   { frame, originals }: Job,
   { store, limitBytes, hasRoom, thumbnail, onImages }: ImageKeeperOptions,
 ): Promise<void> {
@@ -114,7 +114,7 @@ async function keepOne(
   const picture = frame && (await thumbnail(frame.tensor, frame.spec));
   if (picture === undefined && Object.keys(originals).length === 0) return;
   const images = { originals, ...(picture && { thumbnail: picture }) };
-  const { kept, evicted } = await store.keepImages(inspectionId, images, limitBytes);
+  const { kept, evicted } = await store.keepImages(revision, images, limitBytes);
   onImages(kept ? 'kept' : 'no_room', 1);
   if (evicted > 0) onImages('evicted', evicted);
 }

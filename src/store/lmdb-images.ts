@@ -1,6 +1,8 @@
 // Images of captures in the embedded store: the oldest go first. All but reads run within a transaction of lmdb.ts.
+import { decodeInspection } from './codec.js';
 import type { LmdbRooms } from './lmdb-rooms.js';
-import { type CaptureImages, type ImagesKept, MAX_EVICTED } from './store.js';
+import { isRevisedSince } from './revise.js';
+import { type CaptureImages, type ImagesKept, MAX_EVICTED, type Revision } from './store.js';
 
 const THUMBNAIL = 'thumbnail';
 const fileName = (modality: string) => `file:${modality}`;
@@ -25,14 +27,16 @@ export function originalOf(
 
 export function keepImages(
   rooms: LmdbRooms,
-  inspectionId: string,
+  { inspectionId, revision }: Revision,
   { thumbnail, originals }: CaptureImages,
   limitBytes: number,
 ): ImagesKept {
   const named = Object.entries(originals).map(([modality, file]) => [fileName(modality), file] as const);
   if (thumbnail !== undefined) named.push([THUMBNAIL, thumbnail]);
   const bytes = named.reduce((sum, [, image]) => sum + image.length, 0);
-  if (bytes > limitBytes || !rooms.places.doesExist(inspectionId)) return { kept: false, evicted: 0 };
+  const record = rooms.inspections.get(inspectionId);
+  if (bytes > limitBytes || record === undefined || isRevisedSince(decodeInspection(record), revision))
+    return { kept: false, evicted: 0 };
   removeCaptureImages(rooms, inspectionId);
   const evicted = evict(rooms, limitBytes - bytes);
   const order = ([...rooms.imageOrder.getKeys({ reverse: true, limit: 1 })][0] ?? 0) + 1;
@@ -56,10 +60,11 @@ function evict(rooms: LmdbRooms, limitBytes: number): number {
   return evicted;
 }
 
-export function removeCaptureImages(rooms: LmdbRooms, inspectionId: string): void {
+/** false where there were none. */
+export function removeCaptureImages(rooms: LmdbRooms, inspectionId: string): boolean {
   const { images, imageOrder, imagePlaces, meta } = rooms;
   const place = imagePlaces.get(inspectionId);
-  if (place === undefined) return;
+  if (place === undefined) return false;
   const [order, bytes] = place;
   const range = { start: [inspectionId, ''], end: [inspectionId, LAST] } as const;
   const keys = [...images.getKeys(range as unknown as { start: [string, string]; end: [string, string] })];
@@ -67,4 +72,5 @@ export function removeCaptureImages(rooms: LmdbRooms, inspectionId: string): voi
   imageOrder.remove(order);
   imagePlaces.remove(inspectionId);
   meta.put('imageBytes', `${imageBytes(rooms) - bytes}`);
+  return true;
 }

@@ -7,13 +7,14 @@ import { imageBytes, removeCaptureImages } from './lmdb-images.js';
 import type { LmdbRooms } from './lmdb-rooms.js';
 import type { Usage } from './store.js';
 
-export function removeImages(rooms: LmdbRooms, inspectionId: string): void {
+/** false where there were none. */
+export function removeImages(rooms: LmdbRooms, inspectionId: string): boolean {
   const { maps } = rooms;
   // Names are never empty, and U+FFFF sorts behind all of them.
   const range = { start: [inspectionId, ''], end: [inspectionId, '\uffff'] } as const;
   const keys = [...maps.getKeys(range as unknown as { start: [string, string]; end: [string, string] })];
   for (const key of keys) maps.remove(key);
-  removeCaptureImages(rooms, inspectionId);
+  return removeCaptureImages(rooms, inspectionId) || keys.length > 0;
 }
 
 /** A part is forgotten with its first inspection. */

@@ -23,7 +23,6 @@ import type {
   CaptureImages,
   Changeover,
   ConsumerStanding,
-  Forgettable,
   ImagesKept,
   Line,
   ListQuery,
@@ -31,6 +30,7 @@ import type {
   PageQuery,
   Reset,
   ResultStore,
+  Revision,
   StoredMap,
   Usage,
 } from './store.js';
@@ -128,9 +128,9 @@ class LmdbStore implements ResultStore {
     return originalOf(this.#rooms, inspectionId, modality);
   }
 
-  async keepImages(inspectionId: string, images: CaptureImages, limitBytes: number): Promise<ImagesKept> {
+  async keepImages(revision: Revision, images: CaptureImages, limitBytes: number): Promise<ImagesKept> {
     this.#assertOpen();
-    return this.#write(() => keepImages(this.#rooms, inspectionId, images, limitBytes));
+    return this.#write(() => keepImages(this.#rooms, revision, images, limitBytes));
   }
 
   async list(query: ListQuery): Promise<Page> {
@@ -221,15 +221,18 @@ class LmdbStore implements ResultStore {
     await this.#waiters.wait(after, waitMs, signal);
   }
 
-  async forget(revisions: readonly Forgettable[], what: 'images' | 'records'): Promise<void> {
+  async forget(revisions: readonly Revision[], what: 'images' | 'records'): Promise<number> {
     this.#assertOpen();
-    await this.#write(() => {
+    return this.#write(() => {
+      let removed = 0;
       for (const { inspectionId, revision } of revisions) {
         const [, held] = this.#rooms.places.get(inspectionId) ?? [];
         if (held === undefined || held > revision) continue;
-        removeImages(this.#rooms, inspectionId);
+        const hadImages = removeImages(this.#rooms, inspectionId);
         if (what === 'records') removeRecord(this.#rooms, inspectionId);
+        if (hadImages || what === 'records') removed += 1;
       }
+      return removed;
     });
   }
 

@@ -1,7 +1,7 @@
 // Images of captures in Redis: a hash for each inspection, and in which order they were kept.
 import type { RedisCommander } from 'ioredis';
 import { FORGET, KEEP_IMAGES } from './redis-scripts.js';
-import { type CaptureImages, type Forgettable, type ImagesKept, MAX_EVICTED } from './store.js';
+import { type CaptureImages, type ImagesKept, MAX_EVICTED, type Revision } from './store.js';
 
 const THUMBNAIL = 'thumbnail';
 const fileName = (modality: string) => `file:${modality}`;
@@ -16,7 +16,7 @@ export class RedisImages {
   }
 
   async keep(
-    inspectionId: string,
+    { inspectionId, revision }: Revision,
     { thumbnail, originals }: CaptureImages,
     limitBytes: number,
   ): Promise<ImagesKept> {
@@ -24,9 +24,9 @@ export class RedisImages {
     if (thumbnail !== undefined) named.push([THUMBNAIL, thumbnail]);
     const bytes = named.reduce((sum, [, image]) => sum + image.length, 0);
     if (bytes > limitBytes) return { kept: false, evicted: 0 };
-    const keys = [this.#key(`inspection:${inspectionId}`), ...this.#keysOf(inspectionId)];
+    const keys = [this.#key(`inspection:${inspectionId}`), ...this.keysOf(inspectionId)];
     const fields = named.flatMap(([name, image]) => [name, Buffer.from(image)]);
-    const told = [inspectionId, bytes, limitBytes, MAX_EVICTED, this.#key('images:')];
+    const told = [inspectionId, revision, bytes, limitBytes, MAX_EVICTED, this.#key('images:')];
     const evicted = Number(await this.#redis.eval(KEEP_IMAGES, keys.length, ...keys, ...told, ...fields));
     return { kept: evicted >= 0, evicted: Math.max(0, evicted) };
   }
@@ -43,23 +43,21 @@ export class RedisImages {
     return Number(await this.#redis.get(this.#key('imageBytes')));
   }
 
-  /** Maps and images (`images`), all of the record too (`records`), or the images alone, of one that was revised. */
-  async forget(
-    { inspectionId, revision }: Forgettable,
-    what: 'captures' | 'images' | 'records',
-  ): Promise<void> {
+  /** Maps and images, or all of the record too; false where there was nothing of it. */
+  async forget({ inspectionId, revision }: Revision, what: 'images' | 'records'): Promise<boolean> {
     const keys = [
       ...[`inspection:${inspectionId}`, 'feed', 'open'].map((name) => this.#key(name)),
-      ...this.#keysOf(inspectionId),
+      ...this.keysOf(inspectionId),
     ];
-    await this.#redis.eval(FORGET, keys.length, ...keys, inspectionId, revision, what);
+    return (await this.#redis.eval(FORGET, keys.length, ...keys, inspectionId, revision, what)) === 1;
   }
 
   async #field(inspectionId: string, name: string): Promise<Uint8Array | undefined> {
     return (await this.#redis.hgetBuffer(this.#key(`images:${inspectionId}`), name)) ?? undefined;
   }
 
-  #keysOf(inspectionId: string): string[] {
+  /** What changes where images come or go: of the inspection, their order, their bytes. */
+  keysOf(inspectionId: string): string[] {
     return [`images:${inspectionId}`, 'imageOrder', 'imageBytes'].map((name) => this.#key(name));
   }
 }

@@ -1,5 +1,16 @@
 // What must be one step for Redis, in Lua: a reader or another replica sees all of it or nothing.
 
+/** What was seen of a capture goes, and is counted no more; false where there was nothing. */
+const DROP_IMAGES = `
+local function dropImages(id, images, order, bytes)
+  local held = redis.call('HGET', images, 'bytes')
+  if not held then return false end
+  redis.call('DECRBY', bytes, held)
+  redis.call('ZREM', order, id)
+  redis.call('DEL', images)
+  return true
+end`;
+
 /**
  * Puts a record in place of revision ARGV[2] (0: of none), so that the sequence is given out and readable at the same
  * instant: no reader can step over a number whose record is still on its way. 0 where another revision is there.
@@ -8,14 +19,16 @@
  * The counters of its line change in the same step: by what is given, and for a new record by whether its part was here
  * before. What was counted before a reset of the line is counted no more.
  *
- * KEYS: sequence, feed, inspection, open, lines, line, part.
+ * KEYS: sequence, feed, inspection, open, lines, line, part; of a revised answer also images, order of images, bytes of
+ * images.
  * ARGV: inspectionId, expected revision, 1 where it needs a review, now, lines there may be, seconds to know a part,
  * 1 where the verdict is OK, how many changes of counters, lineId ('': none), 1 where it has a part; these changes by
  * name and number; then field and value of the hash.
  */
-export const PUT = `
+export const PUT = `${DROP_IMAGES}
 local held = redis.call('HMGET', KEYS[3], 'revision', 'resets')
 if (held[1] or '0') ~= ARGV[2] then return 0 end
+if KEYS[8] then dropImages(ARGV[1], KEYS[8], KEYS[9], KEYS[10]) end
 local isNew, counters = ARGV[2] == '0', 10 + 2 * tonumber(ARGV[8])
 local line, hasLine, resets, attempt = KEYS[6], ARGV[9] ~= '', held[2], 'NONE'
 local known = hasLine and redis.call('HGET', line, 'resets')
@@ -100,20 +113,14 @@ redis.call('HSET', KEYS[1], 'resets', resets, 'since', ARGV[3])
 return event`;
 
 /**
- * Removes what was seen of a capture ('captures'), its maps too ('images'), or all of it, unless a newer revision is
- * there.
+ * Removes what was seen of a capture and its maps ('images'), or all of it ('records'), unless a newer revision is
+ * there. 1 where there was anything of it.
  * KEYS: inspection, feed, open, images, order of images, bytes of images. ARGV: inspectionId, revision, what.
  */
-export const FORGET = `
+export const FORGET = `${DROP_IMAGES}
 local held = tonumber(redis.call('HGET', KEYS[1], 'revision'))
 if not held or held > tonumber(ARGV[2]) then return 0 end
-local bytes = redis.call('HGET', KEYS[4], 'bytes')
-if bytes then
-  redis.call('DECRBY', KEYS[6], bytes)
-  redis.call('ZREM', KEYS[5], ARGV[1])
-  redis.call('DEL', KEYS[4])
-end
-if ARGV[3] == 'captures' then return 1 end
+local had = dropImages(ARGV[1], KEYS[4], KEYS[5], KEYS[6])
 if ARGV[3] == 'records' then
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[1])
@@ -121,33 +128,37 @@ if ARGV[3] == 'records' then
   return 1
 end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if string.sub(field, 1, 4) == 'map:' then redis.call('HDEL', KEYS[1], field) end
+  if string.sub(field, 1, 4) == 'map:' then had = redis.call('HDEL', KEYS[1], field) == 1 or had end
 end
-return 1`;
+return had and 1 or 0`;
 
 /**
  * Keeps the images of a capture in place of those it has, once the oldest of others have made room.
- * KEYS: inspection, images, order of images, bytes of images. ARGV: inspectionId, bytes, limit, how many may go, prefix
- * of images; then field and value of the hash. Answers how many went; -1 where there is no such inspection.
+ * KEYS: inspection, images, order of images, bytes of images. ARGV: inspectionId, revision, bytes, limit, how many may
+ * go, prefix of images; then field and value of the hash. Answers how many went; -1 where there is no such inspection,
+ * or it was revised since.
  */
 export const KEEP_IMAGES = `
-if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+local record = redis.call('HGET', KEYS[1], 'record')
+if not record then return -1 end
+local previous = cjson.decode(record).previous
+if type(previous) == 'table' and previous.revision >= tonumber(ARGV[2]) then return -1 end
 local total = tonumber(redis.call('GET', KEYS[4]) or '0') - tonumber(redis.call('HGET', KEYS[2], 'bytes') or '0')
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
-local evicted, room = 0, tonumber(ARGV[3]) - tonumber(ARGV[2])
-while total > room and evicted < tonumber(ARGV[4]) do
+local evicted, room = 0, tonumber(ARGV[4]) - tonumber(ARGV[3])
+while total > room and evicted < tonumber(ARGV[5]) do
   local oldest = redis.call('ZPOPMIN', KEYS[3])[1]
   if not oldest then break end
-  total = total - tonumber(redis.call('HGET', ARGV[5] .. oldest, 'bytes') or '0')
-  redis.call('DEL', ARGV[5] .. oldest)
+  total = total - tonumber(redis.call('HGET', ARGV[6] .. oldest, 'bytes') or '0')
+  redis.call('DEL', ARGV[6] .. oldest)
   evicted = evicted + 1
 end
 local last = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
 redis.call('ZADD', KEYS[3], tonumber(last or '0') + 1, ARGV[1])
-redis.call('HSET', KEYS[2], 'bytes', ARGV[2])
-for i = 6, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
-redis.call('SET', KEYS[4], string.format('%d', total + tonumber(ARGV[2])))
+redis.call('HSET', KEYS[2], 'bytes', ARGV[3])
+for i = 7, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('SET', KEYS[4], string.format('%d', total + tonumber(ARGV[3])))
 return evicted`;
 
 /** What the server says of its memory. KEYS: any of its own. */

@@ -21,7 +21,6 @@ import type {
   CaptureImages,
   Changeover,
   ConsumerStanding,
-  Forgettable,
   ImagesKept,
   Line,
   ListQuery,
@@ -29,6 +28,7 @@ import type {
   PageQuery,
   Reset,
   ResultStore,
+  Revision,
   StoredMap,
   Usage,
 } from './store.js';
@@ -45,6 +45,14 @@ const PART_MEMORY_SECONDS = 30 * 24 * 3600;
 interface Held {
   readonly inspection: Inspection;
   readonly attempt: Attempt;
+}
+
+/** What changes with a record. */
+interface Besides {
+  /** Field, value, and so on: its maps. */
+  readonly fields?: readonly (string | Buffer)[];
+  /** Of images that go, because they show what was seen before. */
+  readonly imageKeys?: readonly string[];
 }
 
 /** A line without a name: identifiers hold no control characters. */
@@ -88,20 +96,17 @@ class RedisStore implements ResultStore {
     const fields: (string | Buffer)[] = [];
     for (const { name, bytes } of await encodeMaps(artefacts.maps)) fields.push(`map:${name}`, bytes);
     // Nearly always the first of its id: looked up only where it is not.
-    if (await this.#put(undefined, inspection, fields)) return;
-    let isRevised = false;
-    const stored = await this.#change(inspection.inspectionId, fields, (held) => {
-      const next = replacement(held, inspection);
-      isRevised = next !== undefined;
-      return next;
-    });
-    if (isRevised) await this.#images.forget(stored, 'captures');
+    if (await this.#put(undefined, inspection, { fields })) return;
+    const imageKeys = this.#images.keysOf(inspection.inspectionId);
+    await this.#change(inspection.inspectionId, { fields, imageKeys }, (held) =>
+      replacement(held, inspection),
+    );
   }
 
   async review(inspectionId: string, review: Review): Promise<Inspection> {
     this.#assertOpen();
     return answered(
-      this.#change(inspectionId, [], (held) => {
+      this.#change(inspectionId, {}, (held) => {
         if (held === undefined) throw noInspection(inspectionId);
         return withReview(held, review);
       }),
@@ -130,9 +135,9 @@ class RedisStore implements ResultStore {
     return answered(this.#images.original(inspectionId, modality));
   }
 
-  async keepImages(inspectionId: string, images: CaptureImages, limitBytes: number): Promise<ImagesKept> {
+  async keepImages(revision: Revision, images: CaptureImages, limitBytes: number): Promise<ImagesKept> {
     this.#assertOpen();
-    return answered(this.#images.keep(inspectionId, images, limitBytes));
+    return answered(this.#images.keep(revision, images, limitBytes));
   }
 
   async list(query: ListQuery): Promise<Page> {
@@ -212,9 +217,10 @@ class RedisStore implements ResultStore {
     await woken;
   }
 
-  async forget(revisions: readonly Forgettable[], what: 'images' | 'records'): Promise<void> {
+  async forget(revisions: readonly Revision[], what: 'images' | 'records'): Promise<number> {
     this.#assertOpen();
-    await answered(Promise.all(revisions.map((revision) => this.#images.forget(revision, what))));
+    const forgetting = revisions.map((revision) => this.#images.forget(revision, what));
+    return (await answered(Promise.all(forgetting))).filter(Boolean).length;
   }
 
   async usage(): Promise<Usage> {
@@ -307,14 +313,14 @@ class RedisStore implements ResultStore {
   /** The record as `change` leaves it, whoever else changes it meanwhile; `change` says undefined to leave it. */
   async #change(
     inspectionId: string,
-    fields: readonly (string | Buffer)[],
+    besides: Besides,
     change: (held: Inspection | undefined) => Inspection | undefined,
   ): Promise<Inspection> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const held = await this.#held(inspectionId);
       const next = change(held?.inspection);
       if (next === undefined) return held?.inspection as Inspection;
-      if (await this.#put(held, next, fields)) return next;
+      if (await this.#put(held, next, besides)) return next;
     }
     throw new Error(`Inspection ${inspectionId} was changed by others ${MAX_ATTEMPTS} times in a row.`);
   }
@@ -329,13 +335,14 @@ class RedisStore implements ResultStore {
   async #put(
     held: Held | undefined,
     inspection: Inspection,
-    fields: readonly (string | Buffer)[],
+    { fields = [], imageKeys = [] }: Besides,
   ): Promise<boolean> {
     const { inspectionId, revision, lineId, verdict, partId } = inspection;
     const keys = [
       ...['sequence', 'feed', `inspection:${inspectionId}`, 'open', 'lines', `line:${lineId ?? ''}`],
       `part:${lineId ?? ''}\u0000${partId ?? ''}`,
     ].map((name) => this.#key(name));
+    keys.push(...imageKeys);
     const changes = changedCounts(held, inspection);
     const values = [
       ...[

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { canonicalJson } from '../canonical-json.js';
 import type { Inspection } from '../inspection.js';
-import type { Forgettable, Page, ResultStore, Usage } from './store.js';
+import type { Page, ResultStore, Revision, Usage } from './store.js';
 
 export type What = 'images' | 'records';
 /** unacked: by age or count, and a consumer had not acked it for as long as is waited. */
@@ -173,7 +173,7 @@ class Sweeper implements Retention {
     const key = keyOf(group);
     const page = await this.#page(this.#cursors.get(key), group.what === 'records' && reason !== 'bytes');
     const why = page.isOwed ? 'unacked' : reason;
-    const removed: Forgettable[] = [];
+    const removed: Revision[] = [];
     for (const inspection of page.items) {
       if (!this.#isOf(group, inspection)) continue;
       // The feed is in the order of time: behind what stays, nothing goes.
@@ -207,10 +207,11 @@ class Sweeper implements Retention {
     return true;
   }
 
-  async #forget({ what }: Group, removed: readonly Forgettable[], reason: Reason): Promise<void> {
+  async #forget({ what }: Group, removed: readonly Revision[], reason: Reason): Promise<void> {
     if (removed.length === 0) return;
-    await this.#options.store.forget(removed, what);
-    this.#options.onRemoved(what, reason, removed.length);
+    // After a restart all is looked at again, also what has lost its images before.
+    const count = await this.#options.store.forget(removed, what);
+    if (count > 0) this.#options.onRemoved(what, reason, count);
   }
 }
 

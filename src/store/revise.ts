@@ -42,6 +42,11 @@ export function withReview(held: Inspection, review: Review): Inspection | undef
   return { ...held, revision: revision + 1, reviews: [...reviews, review] };
 }
 
+/** Whether an answer newer than `revision` is `held`: what was seen for that one is not what it was judged by. */
+export function isRevisedSince({ previous }: Inspection, revision: number): boolean {
+  return previous !== null && previous.revision >= revision;
+}
+
 export function noInspection(inspectionId: string): ServiceError {
   return new ServiceError('NOT_FOUND', { detail: `There is no inspection "${inspectionId}".`, part: 'id' });
 }

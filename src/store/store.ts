@@ -25,7 +25,7 @@ export interface CaptureImages {
 }
 
 export interface ImagesKept {
-  /** false where the record is not there, or the images alone are over the limit. */
+  /** false where the record is not there or was revised since, or the images alone are over the limit. */
   readonly kept: boolean;
   /** Inspections whose images went to make room. */
   readonly evicted: number;
@@ -125,7 +125,7 @@ export interface Changeover extends Reset {
 }
 
 /** One revision of an inspection. */
-export type Forgettable = Pick<Inspection, 'inspectionId' | 'revision'>;
+export type Revision = Pick<Inspection, 'inspectionId' | 'revision'>;
 
 export interface Usage {
   readonly records: number;
@@ -155,11 +155,12 @@ export interface ResultStore {
   get(inspectionId: string): Promise<Inspection | undefined>;
   map(inspectionId: string, name: string): Promise<StoredMap | undefined>;
   /**
-   * Puts images beside a record, in place of those it has. Before that the oldest images of the store go, of whatever
+   * Puts images of what was seen for a revision beside its record, in place of those it has; none where the record is
+   * that of a revised answer since, for they may come late. Reviews do not matter. Before that the oldest images of the store go, of whatever
    * verdict, until all together are within `limitBytes`: MAX_EVICTED of them at most, so that a limit which was lowered
    * is reached in several calls. Records are never touched.
    */
-  keepImages(inspectionId: string, images: CaptureImages, limitBytes: number): Promise<ImagesKept>;
+  keepImages(revision: Revision, images: CaptureImages, limitBytes: number): Promise<ImagesKept>;
   thumbnail(inspectionId: string): Promise<Uint8Array | undefined>;
   /** The file of a modality as it was sent. */
   original(inspectionId: string, modality: string): Promise<Uint8Array | undefined>;
@@ -208,9 +209,9 @@ export interface ResultStore {
   waitForNext(cursor: string | undefined, waitMs: number, signal: AbortSignal): Promise<void>;
   /**
    * Removes maps and images, or whole records with their place in the feed; never of a revision that is newer than the
-   * one named. Counters stay.
+   * one named. Counters stay. Resolves to how many had anything of it.
    */
-  forget(revisions: readonly Forgettable[], what: 'images' | 'records'): Promise<void>;
+  forget(revisions: readonly Revision[], what: 'images' | 'records'): Promise<number>;
   usage(): Promise<Usage>;
   /** true for one replica at a time, for so long or until it asks again. */
   leaseSweep(forMs: number): Promise<boolean>;

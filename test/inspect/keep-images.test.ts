@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ImageSpec } from '../../src/bundle/manifest.js';
 import { createImageKeeper, type ImageKeeperOptions, keepsImages } from '../../src/inspect/keep-images.js';
 import { keepCaptures } from '../../src/inspection.js';
-import type { CaptureImages } from '../../src/store/store.js';
+import type { CaptureImages, Revision } from '../../src/store/store.js';
 import { anInspection } from '../store/samples.js';
 
 const frame: ImageSpec = {
@@ -23,7 +23,7 @@ const seen = {
 
 function keeper(changes: Partial<ImageKeeperOptions> = {}) {
   const heard: string[] = [];
-  const kept: [string, CaptureImages, number][] = [];
+  const kept: [Revision, CaptureImages, number][] = [];
   let answerLeft = () => {};
   const images = createImageKeeper({
     store: {
@@ -69,7 +69,9 @@ describe('keeping images', () => {
     expect(heard).toEqual([]);
     answerLeft();
     await images.idle();
-    expect(kept).toEqual([['i-1', { thumbnail: Uint8Array.of(5), originals: {} }, 1000]]);
+    expect(kept).toEqual([
+      [{ inspectionId: 'i-1', revision: 1 }, { thumbnail: Uint8Array.of(5), originals: {} }, 1000],
+    ]);
     expect(heard).toEqual(['drawn', '1 kept']);
   });
 

@@ -9,7 +9,7 @@ export function describeForgetting(at: StoreAtHand): void {
     const save = async (inspection: Inspection) => {
       await at.store.save(inspection, { maps: { fused: aMap(), rgb: aMap() } });
       const images = { thumbnail: Uint8Array.from([1, 2, 3]), originals: {} };
-      await at.store.keepImages(inspection.inspectionId, images, 1_000_000);
+      await at.store.keepImages(inspection, images, 1_000_000);
     };
 
     it('takes the pictures, and leaves the record where it is', async () => {
@@ -36,7 +36,7 @@ export function describeForgetting(at: StoreAtHand): void {
       expect(await at.store.map(saved[0]?.inspectionId ?? '', 'fused')).toBeUndefined();
       expect(await at.ids({ limit: 10 })).toEqual(['c2']);
       expect((await at.store.openReviews({ limit: 10 })).items).toHaveLength(1);
-      await at.store.forget(saved, 'records');
+      expect(await at.store.forget(saved, 'records')).toBe(1);
       await at.reopen();
       await at.saveMany(1, () => ({ captureId: 'next' }));
       expect(await at.ids({ limit: 10, after: nextCursor })).toEqual(['next']);
@@ -48,11 +48,23 @@ export function describeForgetting(at: StoreAtHand): void {
       const inspection = anInspection();
       await save(inspection);
       await at.store.review(inspection.inspectionId, A_REVIEW);
-      for (const what of ['images', 'records'] as const) await at.store.forget([inspection], what);
+      for (const what of ['images', 'records'] as const)
+        expect(await at.store.forget([inspection], what)).toBe(0);
       expect(await at.store.thumbnail(inspection.inspectionId)).toHaveLength(3);
       await at.store.forget([{ ...inspection, revision: 2 }], 'records');
       await at.store.forget([{ inspectionId: 'none', revision: 1 }], 'records');
       expect(await at.ids({ limit: 10 })).toEqual([]);
+    });
+
+    it('says of how many it took anything: pictures, maps alone, or the record', async () => {
+      const [pictured, mapped, bare] = [anInspection(), anInspection(), anInspection()];
+      await save(pictured);
+      await at.store.save(mapped, { maps: { fused: aMap() } });
+      await at.store.save(bare, NOTHING);
+      const all = [pictured, mapped, bare, anInspection()];
+      expect(await at.store.forget(all, 'images')).toBe(2);
+      expect(await at.store.forget(all, 'images')).toBe(0);
+      expect(await at.store.forget(all, 'records')).toBe(3);
     });
 
     it('lets consumers step over what is gone', async () => {
