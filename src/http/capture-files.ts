@@ -60,12 +60,20 @@ function contentTypeOf(file: Uint8Array): string {
   }
 }
 
-function notKept({ inspectionId, modalities }: Inspection, modality: string): ServiceError {
+function notKept(inspection: Inspection, modality: string): ServiceError {
+  return new ServiceError('NOT_FOUND', { detail: whyNotKept(inspection, modality), part: 'modality' });
+}
+
+function whyNotKept({ inspectionId, state, modalities }: Inspection, modality: string): string {
+  if (state === 'FAILED')
+    return `Inspection ${inspectionId} was set aside before it was judged: none of its files is kept, its "failure" says why.`;
   const { used, dropped, unused } = modalities;
   const arrived = [...used, ...unused, ...dropped.map(({ name }) => name)];
-  const detail = arrived.includes(modality)
-    ? `The file of "${modality}" of inspection ${inspectionId} is not kept: originals are not kept for this verdict ` +
-      '(KEEP_ORIGINALS and KEEP_CAPTURES, or the retention of its recipe), or newer ones took its place.'
-    : `Inspection ${inspectionId} came without "${modality}"; it came with: ${arrived.join(', ')}.`;
-  return new ServiceError('NOT_FOUND', { detail, part: 'modality' });
+  if (!arrived.includes(modality))
+    return `Inspection ${inspectionId} came without "${modality}"; it came with: ${arrived.join(', ')}.`;
+  return (
+    `The file of "${modality}" of inspection ${inspectionId} is not kept: originals are not kept for this verdict ` +
+    '(KEEP_ORIGINALS and KEEP_CAPTURES, or the retention of its recipe), there was no room for it, newer ones took ' +
+    'its place, or it has got too old (RETAIN_OK_IMAGES_DAYS, RETAIN_FLAGGED_IMAGES_DAYS).'
+  );
 }

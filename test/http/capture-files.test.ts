@@ -68,7 +68,8 @@ describe('files of a capture', () => {
       return `${response.status} ${detail}`;
     };
     expect(await refusal(passed.inspectionId, 'rgb')).toContain('404 The file of "rgb" of inspection');
-    expect(await refusal(passed.inspectionId, 'rgb')).toContain('KEEP_ORIGINALS');
+    for (const word of ['KEEP_ORIGINALS', 'newer ones', 'RETAIN_OK_IMAGES_DAYS'])
+      expect(await refusal(passed.inspectionId, 'rgb')).toContain(word);
     expect(await refusal(passed.inspectionId, 'depth')).toContain('came without "depth"; it came with: rgb.');
     expect(await refusal('nobody', 'rgb')).toMatch(/^404 .*nobody/);
   });

@@ -111,6 +111,8 @@ describe('POST /v1/inspections', () => {
     expect(record.body).toMatchObject({
       ...{ captureId: 'broken', state: 'FAILED', failure, verdict: 'NOT_DECIDABLE', model: null },
     });
+    const file = await readJson<Problem>(await fetch(`${service.url}${body.inspection?.href}/captures/rgb`));
+    expect([file.status, file.body.detail]).toEqual([404, expect.stringContaining('was set aside')]);
     const again = await readJson<Problem>(await post(broken, { captureId: 'broken' }));
     expect(again).toMatchObject({ status: 422, body: { code: 'CAPTURE_FAILED' } });
   });

@@ -163,8 +163,8 @@ describe('the service with keys', () => {
     const nobodys = (await post('all')).body.inspectionId;
     expect((await get('cam-1', `/v1/inspections/${own}`)).status).toBe(200);
     for (const id of [other, nobodys])
-      for (const path of [`/v1/inspections/${id}`, `/v1/inspections/${id}/heatmap`]) {
-        const { status, body } = await get('cam-1', path);
+      for (const rest of ['', '/heatmap', '/heatmap?overlay=1', '/captures/rgb']) {
+        const { status, body } = await get('cam-1', `/v1/inspections/${id}${rest}`);
         expect([status, body.detail]).toEqual([404, `There is no inspection "${id}".`]);
       }
     const review = await fetch(`${service.url}/v1/inspections/${other}/reviews`, {
