@@ -50,6 +50,8 @@ const BATCH = 100;
  * is looked at again, a round takes no more than some hundred milliseconds of it.
  */
 const BATCHES_A_ROUND = 100;
+/** Pictures come after their record: a round that went by before they were there would not come back for them. */
+const PICTURES_LATE_MS = 60_000;
 /** A replica that died in the middle of a round holds up the others no longer. */
 const LEASE_MS = 30_000;
 
@@ -111,13 +113,13 @@ class Sweeper implements Retention {
   async #removeOld(group: Group, signal: AbortSignal): Promise<void> {
     const { nowMs } = this.#options;
     if (nowMs() <= (this.#dueMs.get(keyOf(group)) ?? 0)) return;
+    const keptMs = group.keptMs + (group.what === 'images' ? PICTURES_LATE_MS : 0);
     const isOld = ({ completedAt }: Inspection) => {
-      const dueMs = Date.parse(completedAt) + group.keptMs;
+      const dueMs = Date.parse(completedAt) + keptMs;
       this.#dueMs.set(keyOf(group), dueMs);
       return nowMs() > dueMs;
     };
-    if (group.keptMs !== Number.POSITIVE_INFINITY)
-      while (await this.#removeWhile(group, isOld, 'age', signal));
+    if (keptMs !== Number.POSITIVE_INFINITY) while (await this.#removeWhile(group, isOld, 'age', signal));
   }
 
   /** In the order they go: class by class, and in each what is kept shortest first. */

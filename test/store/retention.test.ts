@@ -107,6 +107,28 @@ describe('by age', () => {
     expect(removals).toEqual(['2 images by age']);
   });
 
+  it('takes a picture that came after the round had seen its record, though none is kept for a day', async () => {
+    let nowMs = NOW_MS;
+    const rounds = createRetention({
+      store,
+      policy: { ...KEEP_ALL, ages: { ...ALL_AGES, images: { ok: 0, flagged: 0 } } },
+      agesByRecipe: () => new Map(),
+      nowMs: () => nowMs,
+      onRemoved: () => {},
+      onUsage: () => {},
+      onHeldBack: () => {},
+    });
+    const { signal } = new AbortController();
+    const fresh = anInspection({ completedAt: new Date(NOW_MS - 5).toISOString() });
+    await store.save(fresh, { maps: { fused: aMap() } });
+    await rounds.sweep(signal);
+    await store.keepImages(fresh, { originals: { rgb: Uint8Array.of(1) } }, 1000);
+    nowMs += 61_000;
+    await rounds.sweep(signal);
+    expect(await store.original(fresh.inspectionId, 'rgb')).toBeUndefined();
+    expect(await store.map(fresh.inspectionId, 'fused')).toBeUndefined();
+  });
+
   it('removes nothing where all is unlimited', async () => {
     await once({});
     expect(await left()).toHaveLength(12);
