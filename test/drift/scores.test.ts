@@ -106,6 +106,12 @@ describe('the scores of a line', () => {
     expect(found({ lineId: 'line-9' })).toEqual([]);
   });
 
+  it('are none of a capture that was set aside: no model has judged it', () => {
+    const watched = watch();
+    watched.see({ model: null, branch: null, score: null, verdict: 'NOT_DECIDABLE' });
+    expect(watched.drift.report().lines).toEqual([]);
+  });
+
   it('show which share of captures each branch judged, and how many none did', () => {
     const watched = watch();
     for (let i = 0; i < 6; i++) watched.see({ branch: 'rgb' });

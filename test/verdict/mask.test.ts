@@ -26,6 +26,11 @@ describe('places that count', () => {
     expect(drawn({ ignore: [{ rect: [16, 0, 8, 40] }] })).toEqual(['####', '####', '####', '####']);
   });
 
+  it('belong, on an edge that two shapes share, to the right and lower one alone', () => {
+    expect(drawn({ roi: [{ rect: [5, 5, 10, 10] }] })).toEqual(['#...', '....', '....', '....']);
+    expect(drawn({ roi: [{ rect: [15, 15, 10, 10] }] })).toEqual(['....', '.#..', '....', '....']);
+  });
+
   it('join several regions, and scale from the size they are drawn in', () => {
     const roi = [{ rect: [0, 0, 100, 100] }, { rect: [300, 300, 100, 100] }] as const;
     expect(drawn({ roi }, [400, 400])).toEqual(['#...', '....', '....', '...#']);
