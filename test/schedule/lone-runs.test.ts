@@ -100,11 +100,14 @@ describe('a run that is alone', () => {
   });
 
   it('closes its worker, also one that is still being opened, and begins nothing there afterwards', async () => {
-    const { runs, ran, closed } = machine();
+    const early = machine();
+    await early.runs.close();
+    expect(early.closed).toEqual(['lone']);
+    const { runs, ran } = machine();
+    await opened();
     const closing = runs.close();
     void runs.run([], 0);
     await closing;
-    expect(closed).toEqual(['lone']);
     expect(ran).toEqual(['one of several']);
   });
 });
