@@ -34,9 +34,7 @@ export function keepImages(
   const named = Object.entries(originals).map(([modality, file]) => [fileName(modality), file] as const);
   if (thumbnail !== undefined) named.push([THUMBNAIL, thumbnail]);
   const bytes = named.reduce((sum, [, image]) => sum + image.length, 0);
-  const record = rooms.inspections.get(inspectionId);
-  if (bytes > limitBytes || record === undefined || isRevisedSince(decodeInspection(record), revision))
-    return { kept: false, evicted: 0 };
+  if (bytes > limitBytes || !isStillOf(rooms, { inspectionId, revision })) return { kept: false, evicted: 0 };
   removeCaptureImages(rooms, inspectionId);
   const evicted = evict(rooms, limitBytes - bytes);
   const order = ([...rooms.imageOrder.getKeys({ reverse: true, limit: 1 })][0] ?? 0) + 1;
@@ -45,6 +43,14 @@ export function keepImages(
   rooms.imagePlaces.put(inspectionId, [order, bytes]);
   rooms.meta.put('imageBytes', `${imageBytes(rooms) + bytes}`);
   return { kept: true, evicted };
+}
+
+/** Whether there is a record, and of an answer that is no newer. */
+function isStillOf({ places, inspections }: LmdbRooms, { inspectionId, revision }: Revision): boolean {
+  const [, held] = places.get(inspectionId) ?? [];
+  if (held === undefined || held <= revision) return held !== undefined;
+  const record = inspections.get(inspectionId);
+  return record !== undefined && !isRevisedSince(decodeInspection(record), revision);
 }
 
 /** Until what stays is within `limitBytes`; how many inspections lost their images. */

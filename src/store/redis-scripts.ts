@@ -139,10 +139,12 @@ return had and 1 or 0`;
  * or it was revised since.
  */
 export const KEEP_IMAGES = `
-local record = redis.call('HGET', KEYS[1], 'record')
-if not record then return -1 end
-local previous = cjson.decode(record).previous
-if type(previous) == 'table' and previous.revision >= tonumber(ARGV[2]) then return -1 end
+local held = tonumber(redis.call('HGET', KEYS[1], 'revision'))
+if not held then return -1 end
+if held > tonumber(ARGV[2]) then
+  local previous = cjson.decode(redis.call('HGET', KEYS[1], 'record')).previous
+  if type(previous) == 'table' and previous.revision >= tonumber(ARGV[2]) then return -1 end
+end
 local total = tonumber(redis.call('GET', KEYS[4]) or '0') - tonumber(redis.call('HGET', KEYS[2], 'bytes') or '0')
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])

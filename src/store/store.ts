@@ -156,9 +156,9 @@ export interface ResultStore {
   map(inspectionId: string, name: string): Promise<StoredMap | undefined>;
   /**
    * Puts images of what was seen for a revision beside its record, in place of those it has; none where the record is
-   * that of a revised answer since, for they may come late. Reviews do not matter. Before that the oldest images of the store go, of whatever
-   * verdict, until all together are within `limitBytes`: MAX_EVICTED of them at most, so that a limit which was lowered
-   * is reached in several calls. Records are never touched.
+   * that of a revised answer since, for they may come late. Reviews do not matter. Before that the oldest images of the
+   * store go, of whatever verdict, until all together are within `limitBytes`: MAX_EVICTED of them at most, so that a
+   * limit which was lowered is reached in several calls. Records are never touched.
    */
   keepImages(revision: Revision, images: CaptureImages, limitBytes: number): Promise<ImagesKept>;
   thumbnail(inspectionId: string): Promise<Uint8Array | undefined>;
