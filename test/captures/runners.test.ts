@@ -223,6 +223,22 @@ describe('a process that dies in the middle of a run', () => {
     expect(recordsOf('c-1')).toMatchObject([{ state: 'COMPLETED' }]);
     expect(line.setAside).toEqual([]);
   });
+
+  it('twice, while a run that outlived its lease stores its record, keeps that record', async () => {
+    const first = await aLifeThatDies('first');
+    await first.captures.accept(submission('c-1'));
+    await untilRunning(first);
+    const second = await aLifeThatDies('second');
+    await second.captures.runners.start();
+    await untilRunning(second);
+    line.saves.push(async () => {
+      for (const run of second.runs) recorded(run, line.results);
+    });
+    await line.captures.runners.start();
+    expect(await state('c-1')).toBe('COMPLETED');
+    expect(recordsOf('c-1')).toMatchObject([{ state: 'COMPLETED' }]);
+    expect(line.setAside).toEqual([]);
+  });
 });
 
 it('takes no more than it may hold, and says which limit it was', async () => {
