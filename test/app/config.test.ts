@@ -53,6 +53,11 @@ describe('loadConfig', () => {
   it.each([
     ['PORT', '80a', 'PORT=80a: must be an integer'],
     ['PORT', '65536', 'PORT=65536: must be at most 65535'],
+    [
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+      'https://collector/?key=secret',
+      'OTEL_EXPORTER_OTLP_ENDPOINT: must end without "?" or "#"; what a collector asks for goes into OTEL',
+    ],
     ['WORKERS', '0', 'WORKERS=0: must be at least 1'],
     ['EXECUTION_PROVIDERS', 'cuda,gpu', 'EXECUTION_PROVIDERS=cuda,gpu: must be one of cpu, cuda, tensorrt'],
     ['EXECUTION_PROVIDERS', 'auto,cpu', 'EXECUTION_PROVIDERS=auto,cpu: "auto" stands alone'],
