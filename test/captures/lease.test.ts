@@ -134,11 +134,12 @@ it('a run that hung for longer than its lease takes nothing back from who took i
   expect(results.size).toBe(1);
 });
 
-it('a lease is not that of another run of the same process', async () => {
+it('a lease is not that of another process, nor of another run of the same one', async () => {
   const { one, intake, finish } = await underWay('async');
   const entry = (await intake.get('c-1'))?.entry as IntakeEntry;
   expect(isUnderLease({ ...entry, lease: { owner: 'one', untilMs: 0 } }, entry)).toBe(true);
   expect(isUnderLease({ ...entry, attempts: entry.attempts + 1 }, entry)).toBe(false);
+  expect(isUnderLease({ ...entry, lease: { owner: 'two', untilMs: 0 } }, entry)).toBe(false);
   await finish();
   await one.captures.runners.stop(new Error('over'));
 });
