@@ -205,6 +205,10 @@ describe('the service', () => {
       status: 403,
       body: { detail: expect.stringContaining('The token of "anna" may read;') },
     });
+    expect(await post({ scope: 'openid', lines: '*' }, {})).toMatchObject({
+      status: 403,
+      body: { detail: expect.stringContaining('The token of "anna" may do nothing here;') },
+    });
   });
 
   it('says what is wrong with a token, in the words of RFC 6750', async () => {
