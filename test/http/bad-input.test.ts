@@ -287,7 +287,12 @@ describe('the body', () => {
   it('asks for a deadline that is none', () =>
     expectRefused(
       form(good.parts),
-      { status: 400, code: 'BAD_REQUEST', detail: /x-deadline-ms must be whole milliseconds, 1 to 600000/ },
+      {
+        status: 400,
+        code: 'BAD_REQUEST',
+        detail: /^x-deadline-ms: must be whole milliseconds, 1 to 600000\.$/,
+        part: 'x-deadline-ms',
+      },
       { 'x-deadline-ms': 'soon' },
     ));
 
