@@ -127,7 +127,7 @@ function assertScope(caller: Caller, { scopes }: Rule, { method, url }: FastifyR
   if (scopes.some((scope) => caller.scopes.has(scope))) return;
   throw new ServiceError('FORBIDDEN', {
     detail:
-      `The ${callerName(caller)} may ${[...caller.scopes].join(', ')}; ${method} ${url.split('?')[0]} needs ` +
+      `The ${callerName(caller)} may ${[...caller.scopes].join(', ') || 'nothing'}; ${method} ${url.split('?')[0]} needs ` +
       `${scopes.map((scope) => `"${scope}"`).join(' or ')}. Have its scopes changed, or use another key.`,
   });
 }

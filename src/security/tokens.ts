@@ -93,6 +93,12 @@ export class Tokens {
   }
 }
 
+const MISFIT: Readonly<Record<string, string>> = {
+  iss: 'is not JWT_ISSUER',
+  aud: 'does not name JWT_AUDIENCE',
+  nbf: 'says that it does not count yet',
+};
+
 const kidsOf = ({ keys }: JSONWebKeySet) => keys.flatMap(({ kid }) => kid ?? []);
 
 const claimIs = (claim: string | undefined, what: string) =>
@@ -110,6 +116,6 @@ function why(error: errors.JOSEError): string {
   if (error instanceof errors.JWTClaimValidationFailed)
     return error.reason === 'missing'
       ? `its claim "${error.claim}" is missing`
-      : `its claim "${error.claim}" does not fit this service now`;
+      : `its claim "${error.claim}" ${MISFIT[error.claim] ?? 'does not fit'}`;
   return 'it is no signed JWT';
 }
