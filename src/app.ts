@@ -71,7 +71,7 @@ export async function openApp(config: Config): Promise<App> {
       leave,
       close,
       hurry: () => stages.hurry.abort(),
-      busyThreads: () => inference.pool.busy,
+      busyThreads: () => inference.busyThreads(),
     };
   } catch (error) {
     await close();
@@ -133,7 +133,7 @@ async function openRooms(
   closers.push(() => push.close());
 
   const inference = await openInference(config, models.bundles, metrics, log);
-  closers.push(() => inference.pool.close());
+  closers.push(() => inference.close());
 
   const gateLimits = { ...defaultGateLimits, ...config.gateLimits };
   const keeper = createKeeper({

@@ -91,6 +91,7 @@ const environment = z.object({
   EVENTS_MAX_CLIENTS: integer(1, 10_000).default(64),
   PROVIDER_POLICY: oneOf(['strict', 'fallback']).default('strict'),
   INTRA_OP_THREADS: integer(1, 1024).default(1),
+  LONE_RUN_THREADS: integer(1, 1024).optional(),
   WORKERS: integer(1, 1024).optional(),
   WORKER_STUCK_FACTOR: integer(2, 10_000).default(20),
   WORKER_STUCK_FLOOR_MS: integer(1, 3_600_000).default(10_000),
@@ -152,11 +153,20 @@ const environment = z.object({
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
-const checked = environment.refine(
-  ({ EXECUTION_PROVIDERS, WORKERS = 1 }) => WORKERS === 1 || !EXECUTION_PROVIDERS.includes('webgpu'),
-  // Two threads whose WebGPU runs overlapped crashed the process, every time.
-  { path: ['WORKERS'], message: 'must be 1 with webgpu, whose runs may not overlap' },
-);
+/** Of a run that has the machine to itself. */
+const MOST_LONE_THREADS = 4;
+
+const checked = environment
+  .refine(
+    ({ EXECUTION_PROVIDERS, WORKERS = 1 }) => WORKERS === 1 || !EXECUTION_PROVIDERS.includes('webgpu'),
+    // Two threads whose WebGPU runs overlapped crashed the process, every time.
+    { path: ['WORKERS'], message: 'must be 1 with webgpu, whose runs may not overlap' },
+  )
+  .refine(
+    ({ EXECUTION_PROVIDERS, LONE_RUN_THREADS }) =>
+      LONE_RUN_THREADS === undefined || isCpuAlone(EXECUTION_PROVIDERS),
+    { path: ['LONE_RUN_THREADS'], message: 'is for EXECUTION_PROVIDERS=cpu alone; leave it out' },
+  );
 
 export type Config = ReturnType<typeof toConfig>;
 
@@ -229,6 +239,7 @@ export function describeConfig(env: Readonly<Record<string, string | undefined>>
 
 function toConfig(env: z.infer<typeof environment>) {
   const isAuto = env.EXECUTION_PROVIDERS[0] === 'auto';
+  const workers = env.WORKERS ?? defaultWorkers(env);
   return {
     host: env.HOST,
     port: env.PORT,
@@ -247,7 +258,8 @@ function toConfig(env: z.infer<typeof environment>) {
     providerPolicy: isAuto ? ('fallback' as const) : env.PROVIDER_POLICY,
     gpuDeviceId: env.GPU_DEVICE_ID,
     intraOpThreads: env.INTRA_OP_THREADS,
-    workers: env.WORKERS ?? defaultWorkers(env),
+    workers,
+    loneRunThreads: env.LONE_RUN_THREADS ?? defaultLoneRunThreads(env, workers),
     workerStuckFactor: env.WORKER_STUCK_FACTOR,
     workerStuckFloorMs: env.WORKER_STUCK_FLOOR_MS,
     /** Without it: by the provider that starts. */
@@ -336,6 +348,20 @@ function tokensOf(env: z.infer<typeof environment>) {
 /** workers x threads <= cores: more than that loses throughput, measured. */
 function defaultWorkers({ EXECUTION_PROVIDERS, INTRA_OP_THREADS }: z.infer<typeof environment>): number {
   return EXECUTION_PROVIDERS.includes('webgpu') ? 1 : Math.max(1, Math.floor(cores / INTRA_OP_THREADS));
+}
+
+/** All that the workers have, up to where more gain little. A GPU needs no help, and would not share its memory. */
+function defaultLoneRunThreads(
+  { EXECUTION_PROVIDERS, INTRA_OP_THREADS }: z.infer<typeof environment>,
+  workers: number,
+): number {
+  return isCpuAlone(EXECUTION_PROVIDERS)
+    ? Math.max(INTRA_OP_THREADS, Math.min(MOST_LONE_THREADS, workers * INTRA_OP_THREADS))
+    : INTRA_OP_THREADS;
+}
+
+function isCpuAlone(asked: readonly string[]): boolean {
+  return asked.every((provider) => provider === 'cpu');
 }
 
 /** Without what is not set, so that defaults can be spread beneath it. */

@@ -17,7 +17,8 @@ export interface Report {
 const METHOD = `Every contender judges the same pictures (\`models/demo-part\`, branch \`rgb\`) with as many workers of one
 thread as there are cores. The peers and the ceiling run the branch as one merged graph
 (\`branchline-train export --single-file\`), Branchline runs its bundle: encoder, then head. Peers decode with the
-library that is usual in their language (Pillow, sharp), the ceiling as Branchline does. Peers answer with the score alone; Branchline with the whole inspection, stored before it is answered.
+library that is usual in their language (Pillow, sharp), the ceiling as Branchline does. Peers answer with the score alone; Branchline with the whole inspection, stored before it is answered. A run that is alone has all cores of
+Branchline's (decision 0025), and one of the ceiling's.
 
 - **Ceiling**: bare onnxruntime-node in worker threads, without HTTP, measured anew beside each contender: PNG before
   and after its closed loops, the mean of both. Every "÷ ceiling" is taken within its own round; the order of the contenders turns from round to round.

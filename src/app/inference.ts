@@ -4,6 +4,7 @@ import { readGolden, selfTest } from '../bundle/golden.js';
 import type { Config } from '../config.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { ExpectedTime } from '../schedule/expected-time.js';
+import { LoneRuns } from '../schedule/lone-runs.js';
 import { Scheduler } from '../schedule/scheduler.js';
 import { type RunCalls, WorkerPool } from '../worker/pool.js';
 import type { Startup, WorkerModel } from '../worker/protocol.js';
@@ -17,6 +18,10 @@ export interface Log {
 export interface Inference {
   readonly pool: WorkerPool;
   readonly scheduler: Scheduler;
+  /** In a run, also those that do not come back from it. */
+  busyThreads(): number;
+  /** Lets every run end. */
+  close(): Promise<void>;
 }
 
 const ENTRY = new URL('../worker/entry.js', import.meta.url);
@@ -34,32 +39,27 @@ export async function openInference(
 ): Promise<Inference> {
   const expected = new ExpectedTime();
   let onIdle = () => {};
+  const shared = poolOptions(config, metrics, log, () => onIdle());
   const pool = await WorkerPool.open({
-    entry: ENTRY,
+    ...shared,
     workers: config.workers,
-    startup: () => startup(config, bundles),
+    startup: () => startup(config, bundles, config.intraOpThreads),
     admit: (run) => proveAll(bundles, run, expected),
-    stuck: { factor: config.workerStuckFactor, floorMs: config.workerStuckFloorMs },
-    after: unreferencedTimer,
-    startSerially: config.providers.some((provider) => provider !== 'cpu'),
-    onIdle: () => onIdle(),
-    onLost: (error) => {
-      metrics.workerLost();
-      log.error({ err: error }, 'an inference worker died and is being replaced');
-    },
-    onStuck: (afterMs) => {
-      metrics.workerStuck();
-      log.error(
-        { afterMs },
-        'an inference worker does not come back from its run; its captures were refused, another is started',
-      );
-    },
-    onReplaceFailed: (error) =>
-      log.error({ err: error }, 'an inference worker could not be replaced; trying again'),
-    pause: (attempt) => unreferencedDelay(Math.min(LONGEST_PAUSE_MS, 2 ** (attempt - 1) * 100)),
   });
+  // Begun when the others are ready, so that nobody waits for it.
+  const openLone = () =>
+    WorkerPool.open({
+      ...shared,
+      workers: 1,
+      startup: () => startup(config, bundles, config.loneRunThreads),
+      admit: (run) => proveAll(bundles, run, new ExpectedTime()),
+    });
+  const onFailed = (error: Error) =>
+    log.error({ err: error }, 'there is no inference worker for lone runs; captures are judged without it');
+  const lone =
+    config.loneRunThreads > config.intraOpThreads ? new LoneRuns(pool, openLone, onFailed) : undefined;
   const scheduler = new Scheduler({
-    runner: pool,
+    runner: lone ?? pool,
     expected,
     queueLimit: config.queueLimit,
     maxBatch: config.maxBatch ?? (pool.provider.active === 'cpu' ? CPU_BATCH : ACCELERATOR_BATCH),
@@ -75,11 +75,43 @@ export async function openInference(
       sha256,
       provider: pool.provider.active,
     });
-  return { pool, scheduler };
+  return {
+    pool,
+    scheduler,
+    busyThreads: () => pool.busy + (lone?.busy ?? 0),
+    close: async () => {
+      await lone?.close();
+      await pool.close();
+    },
+  };
 }
 
-async function startup(config: Config, bundles: readonly Bundle[]): Promise<Startup> {
-  const { providers, providerPolicy, gpuDeviceId, intraOpThreads } = config;
+function poolOptions(config: Config, metrics: Metrics, log: Log, onIdle: () => void) {
+  return {
+    entry: ENTRY,
+    stuck: { factor: config.workerStuckFactor, floorMs: config.workerStuckFloorMs },
+    after: unreferencedTimer,
+    startSerially: config.providers.some((provider) => provider !== 'cpu'),
+    onIdle,
+    onLost: (error: Error) => {
+      metrics.workerLost();
+      log.error({ err: error }, 'an inference worker died and is being replaced');
+    },
+    onStuck: (afterMs: number) => {
+      metrics.workerStuck();
+      log.error(
+        { afterMs },
+        'an inference worker does not come back from its run; its captures were refused, another is started',
+      );
+    },
+    onReplaceFailed: (error: Error) =>
+      log.error({ err: error }, 'an inference worker could not be replaced; trying again'),
+    pause: (attempt: number) => unreferencedDelay(Math.min(LONGEST_PAUSE_MS, 2 ** (attempt - 1) * 100)),
+  };
+}
+
+async function startup(config: Config, bundles: readonly Bundle[], intraOpThreads: number): Promise<Startup> {
+  const { providers, providerPolicy, gpuDeviceId } = config;
   return {
     type: 'startup',
     models: await Promise.all(bundles.map(workerModel)),

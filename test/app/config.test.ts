@@ -79,6 +79,19 @@ describe('loadConfig', () => {
     );
   });
 
+  it('gives a run that is alone the threads of all workers, but no more than four, and none on a GPU', () => {
+    const threads = (env: Record<string, string>) => loadConfig(env).loneRunThreads;
+    expect(threads({ WORKERS: '1' })).toBe(1);
+    expect(threads({ WORKERS: '3' })).toBe(3);
+    expect(threads({ WORKERS: '2', INTRA_OP_THREADS: '3' })).toBe(4);
+    expect(threads({ WORKERS: '1', INTRA_OP_THREADS: '8' })).toBe(8);
+    expect(threads({ WORKERS: '16', LONE_RUN_THREADS: '1' })).toBe(1);
+    expect(threads({ WORKERS: '8', EXECUTION_PROVIDERS: 'cuda,cpu' })).toBe(1);
+    expect(() => threads({ LONE_RUN_THREADS: '2', EXECUTION_PROVIDERS: 'cuda' })).toThrow(
+      'LONE_RUN_THREADS=2: is for EXECUTION_PROVIDERS=cpu alone; leave it out',
+    );
+  });
+
   it('reads where Redis is', () => {
     const at = (REDIS_URL: string) => loadConfig({ REDIS_URL }).redis;
     expect(at('redis://one')).toMatchObject({

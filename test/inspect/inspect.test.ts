@@ -94,6 +94,13 @@ const capture = (overrides: Partial<Capture> = {}): Capture => ({
 });
 
 describe('inspect', () => {
+  it('hands the place of a client that waits to the queue', async () => {
+    const { inspect, submissions } = line();
+    const arrival = { end: () => {} };
+    await inspect(capture({ arrival }));
+    expect(submissions.map((submission) => submission.arrival)).toEqual([arrival]);
+  });
+
   it('keeps the record under the id it was given, and not before that is on disk', async () => {
     const saved: string[] = [];
     const { inspect } = line({ save: async ({ inspectionId }) => void saved.push(inspectionId) });
