@@ -49,7 +49,8 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 /** Where Fastify's own words do not say what would be right. */
 const DETAILS: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE:
-    'Send multipart/form-data, application/json, or one part raw as image/*, audio/wav or application/octet-stream.',
+    'Send application/json; a capture also as multipart/form-data, or one part raw as image/*, audio/wav or ' +
+    'application/octet-stream.',
 };
 
 export function toServiceError(error: unknown): ServiceError {
