@@ -48,7 +48,13 @@ const redisUrl = text.transform((url, context) => {
     return z.NEVER;
   }
 });
-const httpUrl = z.url({ protocol: /^https?$/, message: 'must be an http:// or https:// URL' });
+const collectorUrl = z
+  .url({ protocol: /^https?$/, message: 'must be an http:// or https:// URL' })
+  // "/v1/traces" is put behind it.
+  .regex(
+    /^[^?#]*$/,
+    'must end without "?" or "#"; what a collector asks for goes into OTEL_EXPORTER_OTLP_HEADERS',
+  );
 const oneOf = <const T extends readonly [string, ...string[]]>(options: T) =>
   z.enum(options, `must be one of ${options.join(', ')}`);
 
@@ -147,7 +153,7 @@ const environment = z.object({
   SENSOR_FROZEN_CAPTURES: integer(2, 100_000).default(5),
   METRICS_LINES: list.refine((lines) => lines.length <= 50, 'must be at most 50 names').default([]),
   TRITON_METRICS: z.stringbool('must be true or false').default(false),
-  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl.optional(),
   OTEL_SERVICE_NAME: text.default('branchline'),
   OTEL_TRACES_SAMPLER_ARG: decimal(1).default(1),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

@@ -27,7 +27,8 @@ const STAGES = ['receive', 'decode', 'gate', 'queue', 'run', 'judge', 'store', '
 const METHODS = ['GET', 'PUT', 'POST', 'DELETE'];
 /** More than the service has: what counts is how many series there are, and not what they are called. */
 const ROUTES = Array.from({ length: 12 }, (_, at) => `/v1/route-${at}/:id`);
-const STATUSES = [200, 400, 404, 422, 503];
+/** Of a route, two answers and every refusal of the table of errors. */
+const STATUSES = [200, 202, 400, 401, 403, 404, 406, 408, 409, 412, 413, 415, 422, 429, 431, 499, 500, 503];
 const CONSUMERS = 100;
 
 /** Every subset but the empty one. */

@@ -20,13 +20,14 @@ export async function recordedEnd(
 ): Promise<IntakeEntry> {
   const { state, failure, inspectionId, captureId, receivedAtMs } = next;
   if (state !== 'FAILED' || failure === null) return next;
-  const recorded = await results.get(inspectionId);
-  if (recorded?.state === 'COMPLETED') return { ...next, state: 'COMPLETED', failure: null };
+  let recorded = await results.get(inspectionId);
   if (recorded === undefined) {
     const metadata = { ...before.metadata, captureId };
     const [receivedAt, completedAt] = [new Date(receivedAtMs), new Date(nowMs())];
     const record = recordOfFailure({ inspectionId, metadata, failure, receivedAt, completedAt });
     await results.save(record, { maps: {} });
+    // A run that outlived its lease may have stored its own a moment before: the first stays.
+    recorded = await results.get(inspectionId);
   }
-  return next;
+  return recorded?.state === 'COMPLETED' ? { ...next, state: 'COMPLETED', failure: null } : next;
 }

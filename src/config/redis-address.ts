@@ -26,7 +26,7 @@ export function parseRedisUrl(url: string): RedisAddress {
   const kind = (form?.toLowerCase() ?? 'single') as RedisAddress['kind'];
   const address = {
     kind,
-    hosts: hosts.split(',').map((text) => hostIn(text, DEFAULT_PORT[kind])),
+    hosts: hosts.split(',').map((text, at) => hostIn(text, at, DEFAULT_PORT[kind])),
     tls: scheme.toLowerCase() === 'rediss',
     ...accountIn(account),
   };
@@ -39,12 +39,15 @@ export function parseRedisUrl(url: string): RedisAddress {
   return { ...address, master, database: databaseIn(database, kind) };
 }
 
-function hostIn(text: string, defaultPort: number): { host: string; port: number } {
+/** Told by its place: with its "@" forgotten, a password would be taken for a host. */
+function hostIn(text: string, at: number, defaultPort: number): { host: string; port: number } {
   const [, ipv6, name, port] = HOST.exec(text.trim()) ?? [];
   const host = ipv6 ?? name;
   const number = port === undefined ? defaultPort : Number(port);
   if (host === undefined || number < 1 || number > 65_535)
-    throw new Error(`"${text}" must be a host, or a host and its port, such as redis-1:6379`);
+    throw new Error(
+      `its host number ${at + 1} must be a host, or a host and its port, such as redis-1:6379; a password ends in "@"`,
+    );
   return { host, port: number };
 }
 

@@ -9,8 +9,10 @@ export function mayHoldPassword(name: string): boolean {
 
 export function masked(name: string, value: string): string {
   if (name.endsWith('_PASSWORD')) return MASK;
-  // Not by URL: it knows no address of several hosts.
-  return mayHoldPassword(name) ? value.replace(/^([^:]+:\/\/[^:]*):.*@/, `$1:${MASK}@`) : value;
+  // Not by URL: it knows no address of several hosts. An account without a colon may be a token.
+  return mayHoldPassword(name)
+    ? value.replace(/^([^:]+:\/\/(?:[^:]*:)?).*@/, (_account, before) => `${before}${MASK}@`)
+    : value;
 }
 
 /** One line a variable, in the order of the schema; what is not set shows its default. */

@@ -125,9 +125,10 @@ function secretIn({ headers }: FastifyRequest): string | undefined {
 
 function assertScope(caller: Caller, { scopes }: Rule, { method, url }: FastifyRequest): void {
   if (scopes.some((scope) => caller.scopes.has(scope))) return;
+  const own = caller.scopes.size === 0 ? 'do nothing here' : [...caller.scopes].join(', ');
   throw new ServiceError('FORBIDDEN', {
     detail:
-      `The ${callerName(caller)} may ${[...caller.scopes].join(', ') || 'nothing'}; ${method} ${url.split('?')[0]} needs ` +
+      `The ${callerName(caller)} may ${own}; ${method} ${url.split('?')[0]} needs ` +
       `${scopes.map((scope) => `"${scope}"`).join(' or ')}. Have its scopes changed, or use another key.`,
   });
 }

@@ -53,6 +53,12 @@ export interface TlsFiles {
 /** A capture that trickles in for longer holds a connection for nobody. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
+/**
+ * The client of Redis hangs what it had sent on its errors: the password, or a record with its maps. Of a cluster, the
+ * error of a node is within another.
+ */
+const UNLOGGED = { paths: ['err.command.args', 'err.*.command.args'], remove: true };
+
 export interface HttpOptions {
   readonly bodyLimitBytes: number;
   readonly bodyStallMs: number;
@@ -112,7 +118,7 @@ export function createServer(
   const traces = traceRequests(options.tracing ?? plainTracing);
   const server = Fastify({
     ...(options.tls && { https: options.tls as never }),
-    logger: { level: options.logLevel, mixin: traces.mixin as never },
+    logger: { level: options.logLevel, mixin: traces.mixin as never, redact: UNLOGGED },
     childLoggerFactory: traces.childLoggerFactory,
     clientErrorHandler: answerBrokenHttp,
     // What the router itself refuses reaches no error handler.

@@ -37,8 +37,13 @@ const histogram = <L extends string = never>(
 ) => ({ type: 'histogram', help, labels, buckets }) as const;
 
 export const CATALOGUE = {
+  branchline_http_requests_total: counter(
+    'Requests answered, by route pattern and status; 499: the client hung up.',
+    ['method', 'route', 'status'],
+  ),
+  // Buckets for every refusal of every route would be most of a scrape.
   branchline_http_request_seconds: histogram(
-    'Time from the request to its answer, by route pattern and status.',
+    'Time from the request to its answer, by route pattern and status, of those below 400: refusals are only counted.',
     SECONDS,
     ['method', 'route', 'status'],
   ),

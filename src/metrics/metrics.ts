@@ -81,6 +81,9 @@ export type PushChannel = 'webhook' | 'mqtt';
 /** The label of captures that name no line. */
 const NO_LINE = 'none';
 
+/** And all statuses above it. */
+const REFUSED = 400;
+
 /** Alerts look at their rate, which does not see a series that begins with 1. */
 const WATCHED: readonly ErrorCode[] = ['DEADLINE_UNREACHABLE', 'OVERLOADED'];
 
@@ -126,8 +129,10 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
   return {
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
-    httpAnswered: (method, route, status, seconds) =>
-      m.branchline_http_request_seconds.observe({ method, route, status }, seconds),
+    httpAnswered(method, route, status, seconds) {
+      m.branchline_http_requests_total.inc({ method, route, status });
+      if (status < REFUSED) m.branchline_http_request_seconds.observe({ method, route, status }, seconds);
+    },
     inspected,
     drifted: (report) => showDrift(m, labelOf, report),
     stageTook: took,

@@ -1,6 +1,6 @@
 // Tokens of an identity provider (JWT, RFC 7519), checked against the public keys of a file. Sole importer of jose, with
 // jwks-file.ts.
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { identifier } from '../inspection.js';
 import { type Caller, type Identified, tokenCallerId } from './caller.js';
@@ -30,24 +30,31 @@ const EVERY_LINE = '*';
 const lineClaim = z.union([z.array(identifier).min(1), identifier.transform((line) => [line])]);
 const scopeClaim = z.union([z.array(z.string()), z.string().transform((text) => text.split(' '))]);
 
+/** Of one state of the file. */
+interface KeysInForce {
+  readonly kids: string[];
+  /** Made once, and not for each token: it remembers the keys it has imported. */
+  readonly keyOf: ReturnType<typeof createLocalJWKSet>;
+}
+
 export class Tokens {
-  readonly #file: ReloadedFile<JSONWebKeySet>;
+  readonly #file: ReloadedFile<KeysInForce>;
   readonly #rules: TokenRules;
 
-  private constructor(file: ReloadedFile<JSONWebKeySet>, rules: TokenRules) {
+  private constructor(file: ReloadedFile<KeysInForce>, rules: TokenRules) {
     this.#file = file;
     this.#rules = rules;
   }
 
   /** Throws an Error of one line naming the file. */
   static async open({ path, rules, onReloaded, onBroken }: TokensOptions): Promise<Tokens> {
-    const onRead = (keys: JSONWebKeySet) => onReloaded(kidsOf(keys));
-    const file = await ReloadedFile.open({ path, read: readKeySet, onReloaded: onRead, onBroken });
+    const onRead = ({ kids }: KeysInForce) => onReloaded(kids);
+    const file = await ReloadedFile.open({ path, read: readKeys, onReloaded: onRead, onBroken });
     return new Tokens(file, rules);
   }
 
   get kids(): string[] {
-    return kidsOf(this.#file.value);
+    return this.#file.value.kids;
   }
 
   /** undefined: that is no token. `nowMs` is Unix time. */
@@ -55,7 +62,7 @@ export class Tokens {
     if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(secret)) return undefined;
     const { issuer, audience } = this.#rules;
     try {
-      const { payload } = await jwtVerify(secret, createLocalJWKSet(this.#file.value), {
+      const { payload } = await jwtVerify(secret, this.#file.value.keyOf, {
         algorithms: [...ALGORITHMS],
         issuer,
         audience,
@@ -99,7 +106,10 @@ const MISFIT: Readonly<Record<string, string>> = {
   nbf: 'says that it does not count yet',
 };
 
-const kidsOf = ({ keys }: JSONWebKeySet) => keys.flatMap(({ kid }) => kid ?? []);
+async function readKeys(path: string): Promise<KeysInForce> {
+  const set = await readKeySet(path);
+  return { kids: set.keys.flatMap(({ kid }) => kid ?? []), keyOf: createLocalJWKSet(set) };
+}
 
 const claimIs = (claim: string | undefined, what: string) =>
   `The token is not accepted: its claim "${claim}" must be ${what}.`;

@@ -38,9 +38,11 @@ const EXPORT_TIMEOUT_MS = 2000;
 const CLOSE_TIMEOUT_MS = 2000;
 
 export function openOtlpTracing(options: OtlpOptions): Tracing {
-  const provider = openProvider(options);
-  const tracer = provider.getTracer('branchline');
   const running = new AsyncLocalStorage<TraceContext>();
+  // Sent from within whichever request came first: its trace has nothing to do with it.
+  const onFailure = (detail: string) => running.exit(() => options.onFailure(detail));
+  const provider = openProvider({ ...options, onFailure });
+  const tracer = provider.getTracer('branchline');
   const spans = new WeakMap<TraceContext, { readonly span: Span; readonly method: string }>();
   const currentSpan = () => {
     const current = running.getStore();
@@ -79,7 +81,7 @@ export function openOtlpTracing(options: OtlpOptions): Tracing {
     },
     close: async () => {
       // It rejects with the last spans that could not be sent.
-      const sent = provider.shutdown().catch(({ message }: Error) => options.onFailure(message));
+      const sent = provider.shutdown().catch(({ message }: Error) => onFailure(message));
       await Promise.race([sent, pause(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
       diag.disable();
     },

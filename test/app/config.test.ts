@@ -53,6 +53,11 @@ describe('loadConfig', () => {
   it.each([
     ['PORT', '80a', 'PORT=80a: must be an integer'],
     ['PORT', '65536', 'PORT=65536: must be at most 65535'],
+    [
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+      'https://collector/?key=secret',
+      'OTEL_EXPORTER_OTLP_ENDPOINT: must end without "?" or "#"; what a collector asks for goes into OTEL',
+    ],
     ['WORKERS', '0', 'WORKERS=0: must be at least 1'],
     ['EXECUTION_PROVIDERS', 'cuda,gpu', 'EXECUTION_PROVIDERS=cuda,gpu: must be one of cpu, cuda, tensorrt'],
     ['EXECUTION_PROVIDERS', 'auto,cpu', 'EXECUTION_PROVIDERS=auto,cpu: "auto" stands alone'],
@@ -123,8 +128,9 @@ describe('loadConfig', () => {
   it.each([
     ['http://:secret@host', 'must be redis://host, rediss://host for TLS, redis+sentinel://'],
     ['redis://:secret@one,two', 'names several hosts: that is redis+sentinel://'],
-    ['redis://:secret@one:99999', '"one:99999" must be a host, or a host and its port'],
-    ['redis://:secret@one:port', '"one:port" must be a host'],
+    ['redis://:secret@one:99999', 'its host number 1 must be a host, or a host and its port'],
+    ['redis+cluster://:secret@one,two:port', 'its host number 2 must be a host'],
+    ['redis://:secret', 'its host number 1 must be a host, or a host and its port, such as redis-1:6379; a'],
     ['redis://:secret@one/zero', 'must end in the number of a database, or in nothing'],
     ['redis://:secret%@one', 'has a "%" that encodes nothing'],
     ['redis+sentinel://:secret@one,two', 'must name the master the sentinels watch'],

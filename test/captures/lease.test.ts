@@ -1,8 +1,10 @@
 // Two replicas on one intake store: what a living one has under way is its own, what a dead one had is taken over.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { isUnderLease } from '../../src/captures/lease.js';
 import { ServiceError } from '../../src/errors.js';
 import type { Inspection } from '../../src/inspection.js';
+import type { IntakeEntry } from '../../src/intake/intake-store.js';
 import { createRedisIntake } from '../../src/intake/redis.js';
 import { type RedisServer, startRedisServer } from '../support/redis-server.js';
 import { aCapture, bytes, latch, openLine, recorded } from './support.js';
@@ -46,7 +48,8 @@ function openReplicas() {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
-  return { one: replica('one'), two: replica('two'), results, intake, pass, dies: () => dead.add('one') };
+  const [dies, wakes] = [() => dead.add('one'), () => dead.delete('one')];
+  return { one: replica('one'), two: replica('two'), results, intake, timers, pass, dies, wakes };
 }
 
 const submission = {
@@ -76,7 +79,7 @@ async function underWay(form: 'sync' | 'async') {
 
 describe.each(['sync', 'async'] as const)('a capture (%s) that a replica has under way', (form) => {
   it('stays its own as long as it lives', async () => {
-    const { one, two, results, pass, finish, intake } = await underWay(form);
+    const { one, two, results, pass, finish, intake, timers } = await underWay(form);
     const asked = two.captures.inspect(aCapture('c-1', 'x'));
     await pass(30);
     for (let i = 0; i < 3; i++) await two.captures.runners.turn();
@@ -87,6 +90,8 @@ describe.each(['sync', 'async'] as const)('a capture (%s) that a replica has und
     await pass(1);
     if (form === 'async') expect((await intake.get('c-1'))?.entry.state).toBe('COMPLETED');
     for (const { captures } of [one, two]) await captures.runners.stop(new Error('over'));
+    // No renewal outlives its run.
+    expect(timers.size).toBe(0);
   });
 
   it('is taken over six seconds after its death, under the same id', async () => {
@@ -104,6 +109,39 @@ describe.each(['sync', 'async'] as const)('a capture (%s) that a replica has und
     await finish();
     for (const { captures } of [one, two]) await captures.runners.stop(new Error('over'));
   });
+});
+
+it('a run that hung for longer than its lease takes nothing back from who took it over, and is recorded once', async () => {
+  const { one, two, results, pass, dies, wakes, finish, intake } = await underWay('async');
+  dies();
+  await pass(6);
+  const end = latch<Inspection>();
+  two.script.push(() => end.promise);
+  const runners = two.captures.runners;
+  await runners.start();
+  while (two.runs.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  wakes();
+  await pass(3);
+  const held = async () => (await intake.get('c-1'))?.entry;
+  expect(await held()).toMatchObject({ state: 'RUNNING', attempts: 2, lease: { owner: 'two' } });
+  await finish();
+  await one.captures.runners.stop(new Error('over'));
+  expect(await held()).toMatchObject({ state: 'RUNNING', lease: { owner: 'two' } });
+  const [run] = two.runs;
+  if (run !== undefined) end.open(recorded(run, results));
+  await runners.stop(new Error('over'));
+  expect(await held()).toMatchObject({ state: 'COMPLETED', revision: 1, lease: null });
+  expect(results.size).toBe(1);
+});
+
+it('a lease is not that of another process, nor of another run of the same one', async () => {
+  const { one, intake, finish } = await underWay('async');
+  const entry = (await intake.get('c-1'))?.entry as IntakeEntry;
+  expect(isUnderLease({ ...entry, lease: { owner: 'one', untilMs: 0 } }, entry)).toBe(true);
+  expect(isUnderLease({ ...entry, attempts: entry.attempts + 1 }, entry)).toBe(false);
+  expect(isUnderLease({ ...entry, lease: { owner: 'two', untilMs: 0 } }, entry)).toBe(false);
+  await finish();
+  await one.captures.runners.stop(new Error('over'));
 });
 
 it('a claim that was renewed is withdrawn with its refusal', async () => {

@@ -44,6 +44,16 @@ async function aLifeThatDies(owner: string): Promise<Line> {
 const untilRunning = async (life: Line) => {
   while (life.runs.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
 };
+/** With c-1, which the first one died of already. */
+async function theSecondLifeThatDies(): Promise<Line> {
+  const first = await aLifeThatDies('first');
+  await first.captures.accept(submission('c-1'));
+  await untilRunning(first);
+  const second = await aLifeThatDies('second');
+  await second.captures.runners.start();
+  await untilRunning(second);
+  return second;
+}
 
 describe('a capture that was accepted', () => {
   it('is judged like one that was waited for, and recorded under the id it was given', async () => {
@@ -194,12 +204,7 @@ describe('a process that dies in the middle of a run', () => {
   });
 
   it('twice sets the capture aside that ran both times', async () => {
-    const first = await aLifeThatDies('first');
-    await first.captures.accept(submission('c-1'));
-    await untilRunning(first);
-    const second = await aLifeThatDies('second');
-    await second.captures.runners.start();
-    await untilRunning(second);
+    await theSecondLifeThatDies();
     await line.captures.runners.start();
     expect(await state('c-1')).toBe('FAILED');
     expect(line.runs).toHaveLength(0);
@@ -210,14 +215,20 @@ describe('a process that dies in the middle of a run', () => {
   });
 
   it('twice, but after its record was stored, is no reason to give the capture up', async () => {
-    const first = await aLifeThatDies('first');
-    await first.captures.accept(submission('c-1'));
-    await untilRunning(first);
-    const second = await aLifeThatDies('second');
-    await second.captures.runners.start();
-    await untilRunning(second);
+    const second = await theSecondLifeThatDies();
     const [run] = second.runs;
     if (run !== undefined) recorded(run, line.results);
+    await line.captures.runners.start();
+    expect(await state('c-1')).toBe('COMPLETED');
+    expect(recordsOf('c-1')).toMatchObject([{ state: 'COMPLETED' }]);
+    expect(line.setAside).toEqual([]);
+  });
+
+  it('twice, while a run that outlived its lease stores its record, keeps that record', async () => {
+    const second = await theSecondLifeThatDies();
+    line.saves.push(async () => {
+      for (const run of second.runs) recorded(run, line.results);
+    });
     await line.captures.runners.start();
     expect(await state('c-1')).toBe('COMPLETED');
     expect(recordsOf('c-1')).toMatchObject([{ state: 'COMPLETED' }]);

@@ -73,7 +73,8 @@ export function openLine(
       get: async (id) => stored.get(id),
       save: async (inspection) => {
         await saves.shift()?.();
-        stored.set(inspection.inspectionId, inspection);
+        // As the store: what is there already, in this revision, stays.
+        if (!stored.has(inspection.inspectionId)) stored.set(inspection.inspectionId, inspection);
       },
     },
     inspect,

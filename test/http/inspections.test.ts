@@ -382,7 +382,7 @@ describe('the pages around it', () => {
     expect(text).toMatch(/branchline_modality_missing_total\{line="none",modality="acoustic"\} [1-9]/);
     expect(text).toMatch(/branchline_model_info\{name="tiny",version="1",sha256="\w{64}",provider="cpu"\} 1/);
     expect(text).toMatch(
-      /branchline_http_request_seconds_count\{method="POST",route="\/v1\/inspections",status="200"\}/,
+      /branchline_http_requests_total\{method="POST",route="\/v1\/inspections",status="200"\}/,
     );
     expect(text).toMatch(/branchline_workers_ready 1/);
     expect(text).toMatch(/process_resident_memory_bytes \d/);

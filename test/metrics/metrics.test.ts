@@ -47,6 +47,18 @@ describe('metrics', () => {
     expect(text).toContain('branchline_modality_missing_total{line="line-4",modality="acoustic"} 2');
   });
 
+  it('counts every answer by its status, and times those that are no refusals', async () => {
+    const metrics = createMetrics();
+    for (const status of [200, 399, 400, 503]) metrics.httpAnswered('GET', '/v1/models', status, 0.1);
+    const text = await metrics.scrape();
+    const ofStatus = (status: number) => `{method="GET",route="/v1/models",status="${status}"} 1`;
+    for (const status of [200, 399, 400, 503])
+      expect(text).toContain(`branchline_http_requests_total${ofStatus(status)}`);
+    for (const status of [200, 399])
+      expect(text).toContain(`branchline_http_request_seconds_count${ofStatus(status)}`);
+    expect(text).not.toMatch(/branchline_http_request_seconds_\w+\{[^}]*status="(400|503)"/);
+  });
+
   it('times the stages, and the runs of a branch only where one ran', async () => {
     const metrics = createMetrics();
     metrics.stageTook('receive', 0.2);

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { masked } from '../../src/config/show.js';
 import { loadConfig } from '../../src/config.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
@@ -91,6 +92,14 @@ describe('--check-config', () => {
     expect(stdout).toContain('\nWORKERS=3\n');
     expect(stdout).toContain('# PORT=8080\n');
     expect(stdout).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['https://hunter2@collector:4318', 'https://***@collector:4318'],
+    ['https://:hunter2@collector:4318', 'https://:***@collector:4318'],
+    ['https://collector:4318/otlp', 'https://collector:4318/otlp'],
+  ])('prints %s as %s', (given, shown) => {
+    expect(masked('OTEL_EXPORTER_OTLP_ENDPOINT', given)).toBe(shown);
   });
 
   it('says what is wrong, with exit code 1', async () => {

@@ -205,9 +205,9 @@ describe('the service', () => {
       status: 403,
       body: { detail: expect.stringContaining('The token of "anna" may read;') },
     });
-    expect(await post({ scope: 'profile', lines: '*' }, {})).toMatchObject({
+    expect(await post({ scope: 'openid', lines: '*' }, {})).toMatchObject({
       status: 403,
-      body: { detail: expect.stringContaining('The token of "anna" may nothing;') },
+      body: { detail: expect.stringContaining('The token of "anna" may do nothing here;') },
     });
   });
 

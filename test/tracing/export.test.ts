@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { traceRequests } from '../../src/http/trace.js';
+import { openOtlpTracing } from '../../src/tracing/otlp.js';
 import { parseTraceparent } from '../../src/tracing/trace-context.js';
 import { plainTracing } from '../../src/tracing/tracing.js';
 import { captureForm } from '../support/client.js';
@@ -87,6 +88,26 @@ describe('the fields of a log line', () => {
     expect(mixin({}, 30, loggerWith({}))).toEqual({ trace_id: traceId, span_id: parentSpanId });
     expect(mixin({}, 30, loggerWith({ trace_id: traceId }))).toEqual({});
     expect(traceRequests(plainTracing).mixin({}, 30, loggerWith({}))).toEqual({});
+  });
+});
+
+describe('spans that cannot be sent', () => {
+  it('are told of in the name of no request', async () => {
+    const toldWithin: unknown[] = [];
+    const tracing = openOtlpTracing({
+      endpoint: `http://127.0.0.1:${await freePort()}`,
+      ...{ serviceName: 'line-4', ratio: 1 },
+      onFailure: () => toldWithin.push(tracing.current()),
+    });
+    const trace = tracing.begin({ method: 'GET', url: '/v1/models', traceparent: recorded });
+    await new Promise<void>((resolve) =>
+      tracing.within(trace, () => {
+        tracing.end(trace, { route: '/v1/models', status: 200 });
+        void tracing.close().then(resolve);
+      }),
+    );
+    expect(toldWithin.length).toBeGreaterThan(0);
+    expect(toldWithin.filter((current) => current !== undefined)).toEqual([]);
   });
 });
 
