@@ -30,7 +30,9 @@ export async function openStorage(
     const shared = await openRedis(config.redis, config, log);
     return config.spoolLimitBytes === 0 ? shared : withSpool(shared, config, log, metrics);
   }
-  const store = await openLmdbStore({ path: config.storePath });
+  const store = await openLmdbStore({ path: config.storePath }).catch((cause: Error) => {
+    throw new Error(`STORE_PATH: ${cause.message}`, { cause });
+  });
   return { store, redis: undefined, close: () => store.close() };
 }
 

@@ -24,8 +24,8 @@ npm run keys -- remove --id mes
 
 "add" prints the secret, once: the file holds only its hash. A running service reads a changed file within seconds.
 Scopes: ingest (send captures), read (results, feed, metrics), review (say what a part really was),
-admin (webhooks, change-overs, consumers). None holds another. To renew a key, add a second one, change the client,
-remove the first.
+admin (recipes, webhooks, change-overs, consumers). None holds another. To renew a key, add a second one, change the
+client, remove the first.
 `;
 
 await runCommand('keys', async () => {

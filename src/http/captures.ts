@@ -142,7 +142,7 @@ export function captureRoutes(instance: FastifyInstance, options: CaptureRouteOp
 }
 
 async function verdictOrState(view: CaptureView, store: Pick<ResultStore, 'get'>): Promise<string> {
-  if (view.inspection === null) return captureLine(view);
+  if (view.inspection === null || view.state === 'FAILED') return captureLine(view);
   const inspection = await store.get(view.inspectionId);
   if (inspection === undefined) throw noInspection(view.inspectionId);
   return inspectionLine(inspection);

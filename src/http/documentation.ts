@@ -19,13 +19,17 @@ function accessOf({ scopes }: Rule): object {
 }
 
 /**
- * In words that generators of clients know too: `\P{Cc}` needs a flag where it is known at all, and four numbers are an
- * array of four rather than a tuple.
+ * In words that generators of clients know too: `\P{Cc}` needs a flag where it is known at all, four numbers are an
+ * array of four rather than a tuple, and what JavaScript can count to is no limit of ours (pages show it as example).
  */
 function portable<T>(document: T): T {
   const noControl = String.raw`[^\\x00-\\x1f\\x7f-\\x9f]`;
   const text = JSON.stringify(document).replaceAll(String.raw`\\P{Cc}`, () => noControl);
-  return JSON.parse(text, (_, node) => (Array.isArray(node?.prefixItems) ? asArray(node) : node)) as T;
+  return JSON.parse(text, (key, node) => {
+    if (key === 'minimum' && node === Number.MIN_SAFE_INTEGER) return undefined;
+    if (key === 'maximum' && node === Number.MAX_SAFE_INTEGER) return undefined;
+    return Array.isArray(node?.prefixItems) ? asArray(node) : node;
+  }) as T;
 }
 
 function asArray({ prefixItems, ...rest }: { prefixItems: readonly object[] }): object {

@@ -48,7 +48,10 @@ const postSchema = {
     deadlineMs: patience.optional().describe('how long the answer is worth waiting for'),
   }),
   // Loose: what Fastify validates it also replaces, and the body's type and length stand here too.
-  headers: z.looseObject({ 'x-deadline-ms': patience.optional(), prefer }),
+  headers: z.looseObject({
+    'x-deadline-ms': patience.optional().describe('the same; the query wins over it'),
+    prefer,
+  }),
   response: { 200: inspectionAnswer, 202: captureAnswer, '4xx': problems, '5xx': problems },
 };
 

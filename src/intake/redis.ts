@@ -1,8 +1,10 @@
 // The shared intake store: Redis, for several replicas of the service.
 import { randomUUID } from 'node:crypto';
 import type { RedisCommander } from 'ioredis';
-import { ServiceError } from '../errors.js';
+import { repliesTo } from '../redis-reply.js';
 import { ABSENT, type Change, type Held, type IntakeStore, intakeEntry } from './intake-store.js';
+
+const answered = repliesTo('intake');
 
 /** What nobody finished is kept so long after its last change: the longest outage that loses no capture. */
 const UNSETTLED_TTL_MS = 7 * 24 * 3600 * 1000;
@@ -137,17 +139,5 @@ class RedisIntake implements IntakeStore {
 
   #key(name: string): string {
     return `${this.#prefix}${name}`;
-  }
-}
-
-async function answered<T>(reply: Promise<T>): Promise<T> {
-  try {
-    return await reply;
-  } catch (cause) {
-    throw new ServiceError('STORE_UNAVAILABLE', {
-      detail: `Redis, the intake store, does not answer (${(cause as Error).message}); ask again.`,
-      retryAfterSeconds: 1,
-      cause,
-    });
   }
 }

@@ -1,9 +1,11 @@
 // The shared recipe store: Redis, for several replicas of the service.
 import type { RedisCommander } from 'ioredis';
 import { canonicalJson } from '../canonical-json.js';
-import { ServiceError } from '../errors.js';
+import { repliesTo } from '../redis-reply.js';
 import { type RecipeRevision, recipeRevision } from './recipe.js';
 import { MAX_REVISIONS, type RecipeStore } from './recipe-store.js';
+
+const answered = repliesTo('recipe');
 
 /**
  * KEYS: newest (hash: revision by id), revisions of this recipe (hash: JSON by number). ARGV: id, revision, its JSON,
@@ -49,16 +51,4 @@ export function createRedisRecipes(options: {
     },
     async close() {},
   };
-}
-
-async function answered<T>(reply: Promise<T>): Promise<T> {
-  try {
-    return await reply;
-  } catch (cause) {
-    throw new ServiceError('STORE_UNAVAILABLE', {
-      detail: `Redis, the recipe store, does not answer (${(cause as Error).message}); ask again.`,
-      retryAfterSeconds: 1,
-      cause,
-    });
-  }
 }

@@ -100,6 +100,12 @@ export class Tokens {
   }
 }
 
+const MISFIT: Readonly<Record<string, string>> = {
+  iss: 'is not JWT_ISSUER',
+  aud: 'does not name JWT_AUDIENCE',
+  nbf: 'says that it does not count yet',
+};
+
 async function readKeys(path: string): Promise<KeysInForce> {
   const set = await readKeySet(path);
   return { kids: set.keys.flatMap(({ kid }) => kid ?? []), keyOf: createLocalJWKSet(set) };
@@ -120,6 +126,6 @@ function why(error: errors.JOSEError): string {
   if (error instanceof errors.JWTClaimValidationFailed)
     return error.reason === 'missing'
       ? `its claim "${error.claim}" is missing`
-      : `its claim "${error.claim}" does not fit this service now`;
+      : `its claim "${error.claim}" ${MISFIT[error.claim] ?? 'does not fit'}`;
   return 'it is no signed JWT';
 }

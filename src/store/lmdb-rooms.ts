@@ -56,11 +56,23 @@ export async function openLockedFolder(path: string): Promise<RootDatabase> {
 
 function openFolder(path: string): RootDatabase {
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
     assertNotLocked(path);
     return open({ path, noSubdir: false, maxDbs: 24 });
   } catch (cause) {
     throw notOpened(path, cause);
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    // Parents are made too, so none is missing: it is what Node says where the disk is read-only.
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    throw new Error('it cannot be made. Is its disk mounted read-only, or part of its path a broken link?', {
+      cause,
+    });
   }
 }
 

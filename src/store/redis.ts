@@ -1,8 +1,8 @@
 // The shared result store: Redis, for several replicas of the service.
 import { randomBytes } from 'node:crypto';
 import type { RedisCommander } from 'ioredis';
-import { ServiceError } from '../errors.js';
 import type { Inspection, Review } from '../inspection.js';
+import { repliesTo } from '../redis-reply.js';
 import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
 import { describeStanding } from './consumer-position.js';
 import { decodeCursor, encodeCursor, type Feed, lastOf } from './cursor.js';
@@ -32,6 +32,8 @@ import type {
   StoredMap,
   Usage,
 } from './store.js';
+
+const answered = repliesTo('result');
 
 /** While somebody waits, one GET each so often, however many wait: other replicas' saves are seen no later. */
 const POLL_MS = 50;
@@ -384,18 +386,4 @@ function changedCounts(held: Held | undefined, next: Inspection): [string, numbe
   const now = countsOf(next, held?.attempt ?? 'NONE');
   const change = held === undefined ? now : plus(now, countsOf(held.inspection, held.attempt), -1);
   return Object.entries(change).filter(([, by]) => by !== 0);
-}
-
-/** Readers are told to come again: it is not their request that is at fault, nor this service. */
-async function answered<T>(reply: Promise<T>): Promise<T> {
-  try {
-    return await reply;
-  } catch (cause) {
-    if (cause instanceof ServiceError) throw cause;
-    throw new ServiceError('STORE_UNAVAILABLE', {
-      detail: `Redis, the result store, does not answer (${(cause as Error).message}); ask again.`,
-      retryAfterSeconds: 1,
-      cause,
-    });
-  }
 }

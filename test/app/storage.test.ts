@@ -105,6 +105,16 @@ describe('the spool', () => {
     expect(spooled.at(-1)).toBe(0);
   });
 
+  it('names STORE_PATH where the folder of the embedded store is in use', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'branchline-storage-'));
+    closers.push(() => rm(folder, { recursive: true, force: true }));
+    const opening = () =>
+      openStorage(loadConfig({ STORE_PATH: folder }), silent, { spooled: () => {}, spoolDropped });
+    const storage = await opening();
+    closers.push(() => storage.close());
+    await expect(opening()).rejects.toThrow(/^STORE_PATH: The result store .* is in use by process \d+/);
+  });
+
   it('says which variable is wrong where its folder cannot be used', async () => {
     const { url } = await server();
     const env = { REDIS_URL: url, SPOOL_PATH: '/dev/null/spool' };

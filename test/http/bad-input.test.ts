@@ -187,7 +187,7 @@ describe('the metadata', () => {
 
   it.each([
     [{ lineId: 7 }, /^metadata\.lineId: .*string/],
-    [{ capturedAt: 'yesterday' }, /^metadata\.capturedAt: /],
+    [{ capturedAt: 'yesterday' }, /^metadata\.capturedAt: must be a time with a zone, such as /],
     [
       { attributes: { nested: {} } },
       /^metadata\.attributes\.nested: must be a text .*, a number, true or false/,
@@ -241,7 +241,7 @@ describe('the body', () => {
       {
         status: 415,
         code: 'UNSUPPORTED_MEDIA_TYPE',
-        detail: /^Send multipart\/form-data, application\/json, or one part raw/,
+        detail: /^Send application\/json; a capture also as multipart\/form-data, or one part raw/,
       },
       { 'content-type': 'text/xml' },
     ));
@@ -249,7 +249,7 @@ describe('the body', () => {
   it('is plain text', () =>
     expectRefused(
       'rgb',
-      { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', detail: /^Send multipart/ },
+      { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', detail: /^Send application\/json; a capture also/ },
       { 'content-type': 'text/plain' },
     ));
 
@@ -287,7 +287,12 @@ describe('the body', () => {
   it('asks for a deadline that is none', () =>
     expectRefused(
       form(good.parts),
-      { status: 400, code: 'BAD_REQUEST', detail: /x-deadline-ms must be whole milliseconds, 1 to 600000/ },
+      {
+        status: 400,
+        code: 'BAD_REQUEST',
+        detail: /^x-deadline-ms: must be whole milliseconds, 1 to 600000\.$/,
+        part: 'x-deadline-ms',
+      },
       { 'x-deadline-ms': 'soon' },
     ));
 

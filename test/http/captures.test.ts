@@ -161,14 +161,14 @@ describe('bad input', () => {
     ['an empty piece', () => putPiece('b-2', 'rgb', new Uint8Array()), 400, 'PART_EMPTY', 'rgb'],
     ['the word for an unknown capture', () => send('POST', 'nobody:complete'), 404, 'NOT_FOUND', 'captureId'],
     ['the state of an unknown capture', () => send('GET', 'nobody'), 404, 'NOT_FOUND', 'captureId'],
-    ['an id with control characters', () => putPiece('a%00b', 'rgb'), 400, 'BAD_REQUEST', undefined],
-    ['an id that is too long', () => send('GET', 'x'.repeat(129)), 400, 'BAD_REQUEST', undefined],
+    ['an id with control characters', () => putPiece('a%00b', 'rgb'), 400, 'BAD_REQUEST', 'captureId'],
+    ['an id that is too long', () => send('GET', 'x'.repeat(129)), 400, 'BAD_REQUEST', 'captureId'],
     [
       'a modality with control characters',
       () => putPiece('b-3', 'r%0Agb', file('rgb')),
       400,
       'BAD_REQUEST',
-      undefined,
+      'name',
     ],
     [
       'metadata of another capture',
@@ -201,7 +201,7 @@ describe('bad input', () => {
       'UNSUPPORTED_MEDIA_TYPE',
       undefined,
     ],
-    ['a wait without end', () => send('GET', 'nobody?wait=3600'), 400, 'BAD_REQUEST', undefined],
+    ['a wait without end', () => send('GET', 'nobody?wait=3600'), 400, 'BAD_REQUEST', 'wait'],
   ])('%s', async (_what, request, status, code, part) => {
     const { status: answered, body } = await request();
     expect([answered, body.code, body.part]).toEqual([status, code, part]);

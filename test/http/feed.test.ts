@@ -77,3 +77,10 @@ it.each([
 ])('refuses ?%s', async (query, code) => {
   expect(await page(query)).toMatchObject({ status: 400, body: { code } });
 });
+
+it.each([
+  ['limit=501', { part: 'limit', detail: expect.stringMatching(/^limit: .*500\.$/) }],
+  ['limitt=5', { detail: 'The query: Unrecognized key: "limitt".' }],
+])('names what is wrong in ?%s as it would a field of a body', async (query, problem) => {
+  expect(await page(query)).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST', ...problem } });
+});

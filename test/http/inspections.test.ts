@@ -393,6 +393,7 @@ describe('the pages around it', () => {
       await fetch(`${service.url}/openapi.json`),
     );
     expect(body.openapi).toBe('3.1.0');
+    expect(JSON.stringify(body)).not.toContain(String(Number.MAX_SAFE_INTEGER));
     expect(Object.keys(body.paths)).toEqual(
       expect.arrayContaining([
         '/health/live',

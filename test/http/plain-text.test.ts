@@ -117,6 +117,19 @@ describe('over HTTP', () => {
     expect((await ask('captures/later?wait=10')).text).toBe(line);
   });
 
+  it('says of a capture that was set aside why it was', async () => {
+    const broken = {
+      method: 'POST',
+      body: captureForm({ rgb: Buffer.from('no picture') }, { captureId: 'broken' }),
+      headers: { prefer: 'respond-async' },
+    };
+    await ask('inspections', broken);
+    expect(await ask('captures/broken?wait=10')).toMatchObject({
+      status: 200,
+      text: expect.stringMatching(/^ERROR PART_UNSUPPORTED Part "rgb" cannot be used: /),
+    });
+  });
+
   it('says what cannot be decided, and refuses, in one line', async () => {
     const unknown = await ask('inspections', { method: 'POST', body: captureForm({ sonar: rgb() }) });
     expect(unknown).toMatchObject({

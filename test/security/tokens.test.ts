@@ -72,13 +72,13 @@ describe('a token', () => {
 
   it.each([
     [{ exp: 31 }, 'it has expired; get a new one'],
-    [{ nbf: -31 }, 'its claim "nbf" does not fit this service now'],
+    [{ nbf: -31 }, 'its claim "nbf" says that it does not count yet'],
     [{ exp: undefined }, 'its claim "exp" is missing'],
     [{ sub: undefined }, 'its claim "sub" is missing'],
     [{ sub: 'line\nbreak' }, 'its claim "sub" must be a name'],
-    [{ iss: 'https://else' }, 'its claim "iss" does not fit this service now'],
+    [{ iss: 'https://else' }, 'its claim "iss" is not JWT_ISSUER'],
     [{ iss: undefined }, 'its claim "iss" is missing'],
-    [{ aud: 'payroll' }, 'its claim "aud" does not fit this service now'],
+    [{ aud: 'payroll' }, 'its claim "aud" does not name JWT_AUDIENCE'],
     [{ aud: undefined }, 'its claim "aud" is missing'],
     [{ scope: 7 }, 'its claim "scope" must be a list of scopes'],
   ])('with %j is refused', async (claims, words) => {

@@ -1,7 +1,7 @@
 // The embedded store: the contract, one process a path, and what a kill -9 leaves behind.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -145,6 +145,14 @@ describe('lmdb: path lock', () => {
     await writeFile(file, '');
     await expect(openLmdbStore({ path: join(file, 'below') })).rejects.toThrow(
       /^The result store .*below cannot be opened: [^\n]+$/,
+    );
+  });
+
+  it('does not call a folder missing that it was to make', async () => {
+    const link = join(path, 'link');
+    await symlink(join(path, 'nowhere', 'below'), link);
+    await expect(openLmdbStore({ path: join(link, 'store') })).rejects.toThrow(
+      /cannot be opened: it cannot be made\. Is its disk mounted read-only/,
     );
   });
 });
