@@ -63,7 +63,7 @@ export function boundRows(blocks: readonly Block[]): BoundRow[] {
     elsewhere(
       'int8 branch against fp32',
       '≥ 1.8× faster or smaller, at ≤ 0.5 points of AUROC',
-      '1.6 times faster and refused, 0.96 points lost: decision 0024; bundles are fp32',
+      '1.6 times faster and 0.96 points lost: decision 0024; bundles are fp32',
     ),
     elsewhere('mix-ups, losses, crashes; growth of memory', '0; within noise', 'by npm run soak'),
   ];

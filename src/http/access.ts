@@ -104,13 +104,13 @@ async function callerOf(
   if (secret === undefined)
     throw refuse(
       '',
-      'This needs an API key: send it as "Authorization: Bearer <key>" or, where that cannot be set, "X-Api-Key: <key>".',
+      'This needs an API key, or a token where tokens are taken: send it as "Authorization: Bearer <key>" or, where that cannot be set, "X-Api-Key: <key>".',
     );
   const found = await identify(secret, nowMs);
   if (found === undefined)
     throw refuse(
       ', error="invalid_token"',
-      'The API key is not known here: it was mistyped, or taken out of API_KEYS_FILE. Ask whoever runs the service.',
+      'The key is not known here: it was mistyped, or taken out of API_KEYS_FILE. Ask whoever runs the service.',
     );
   if ('refused' in found) throw refuse(', error="invalid_token"', found.refused);
   return found.caller;
