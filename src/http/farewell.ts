@@ -39,6 +39,8 @@ export function prepareFarewell(
       const look = () => {
         if (!done() && !giveUp.aborted) return;
         watchers.delete(look);
+        // A signal that is listened to is held, and the whole server with it, even where it never aborts.
+        giveUp.removeEventListener('abort', look);
         resolve();
       };
       watchers.add(look);
