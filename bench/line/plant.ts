@@ -65,7 +65,14 @@ async function startOn(options: LineOptions, folder: string, redis: OwnRedis | u
       logFile: logFile(),
       port,
       inherit: false,
-      env: { RECIPES_FILE: recipes, LOG_LEVEL: 'warn', ...(redis && { REDIS_URL: redis.url }) },
+      env: {
+        RECIPES_FILE: recipes,
+        LOG_LEVEL: 'warn',
+        // These stations say themselves when a part is complete. On a slow machine a killed service was away for most
+        // of the default, and parts that none of whose pieces had come were rightly set aside.
+        CAPTURE_MAX_WAIT_MS: '30000',
+        ...(redis && { REDIS_URL: redis.url }),
+      },
     });
   };
   let service: RunningService = await start();
