@@ -1,13 +1,9 @@
 // Images of captures in the embedded store: the oldest go first. All but reads run within a transaction of lmdb.ts.
 import { decodeInspection } from './codec.js';
-import type { LmdbRooms } from './lmdb-rooms.js';
+import { fileName, namedImages, THUMBNAIL } from './image-names.js';
+import { type LmdbRooms, removeNamed } from './lmdb-rooms.js';
 import { isRevisedSince } from './revise.js';
 import { type CaptureImages, type ImagesKept, MAX_EVICTED, type Revision } from './store.js';
-
-const THUMBNAIL = 'thumbnail';
-const fileName = (modality: string) => `file:${modality}`;
-/** Sorts behind every name. */
-const LAST = '\uffff';
 
 export function imageBytes({ meta }: LmdbRooms): number {
   return Number(meta.get('imageBytes') ?? 0);
@@ -28,12 +24,10 @@ export function originalOf(
 export function keepImages(
   rooms: LmdbRooms,
   { inspectionId, revision }: Revision,
-  { thumbnail, originals }: CaptureImages,
+  images: CaptureImages,
   limitBytes: number,
 ): ImagesKept {
-  const named = Object.entries(originals).map(([modality, file]) => [fileName(modality), file] as const);
-  if (thumbnail !== undefined) named.push([THUMBNAIL, thumbnail]);
-  const bytes = named.reduce((sum, [, image]) => sum + image.length, 0);
+  const { named, bytes } = namedImages(images);
   if (bytes > limitBytes || !isStillOf(rooms, { inspectionId, revision })) return { kept: false, evicted: 0 };
   removeCaptureImages(rooms, inspectionId);
   const evicted = evict(rooms, limitBytes - bytes);
@@ -72,9 +66,7 @@ export function removeCaptureImages(rooms: LmdbRooms, inspectionId: string): boo
   const place = imagePlaces.get(inspectionId);
   if (place === undefined) return false;
   const [order, bytes] = place;
-  const range = { start: [inspectionId, ''], end: [inspectionId, LAST] } as const;
-  const keys = [...images.getKeys(range as unknown as { start: [string, string]; end: [string, string] })];
-  for (const key of keys) images.remove(key);
+  removeNamed(images, inspectionId);
   imageOrder.remove(order);
   imagePlaces.remove(inspectionId);
   meta.put('imageBytes', `${imageBytes(rooms) - bytes}`);

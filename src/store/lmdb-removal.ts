@@ -4,17 +4,13 @@ import { join } from 'node:path';
 import type { Database } from 'lmdb';
 import { decodeInspection } from './codec.js';
 import { imageBytes, removeCaptureImages } from './lmdb-images.js';
-import type { LmdbRooms } from './lmdb-rooms.js';
+import { type LmdbRooms, removeNamed } from './lmdb-rooms.js';
 import type { Usage } from './store.js';
 
 /** false where there were none. */
 export function removeImages(rooms: LmdbRooms, inspectionId: string): boolean {
-  const { maps } = rooms;
-  // Names are never empty, and U+FFFF sorts behind all of them.
-  const range = { start: [inspectionId, ''], end: [inspectionId, '\uffff'] } as const;
-  const keys = [...maps.getKeys(range as unknown as { start: [string, string]; end: [string, string] })];
-  for (const key of keys) maps.remove(key);
-  return removeCaptureImages(rooms, inspectionId) || keys.length > 0;
+  const hadMaps = removeNamed(rooms.maps, inspectionId);
+  return removeCaptureImages(rooms, inspectionId) || hadMaps;
 }
 
 /** A part is forgotten with its first inspection. */

@@ -122,3 +122,12 @@ function assertFormat(meta: Database<string, string>): void {
     );
   meta.putSync('format', FORMAT);
 }
+
+/** All that a table has of one inspection, by name; false where there was nothing. Within a transaction. */
+export function removeNamed(table: Database<Buffer, [string, string]>, inspectionId: string): boolean {
+  // Names are never empty, and U+FFFF sorts behind all of them.
+  const range = { start: [inspectionId, ''], end: [inspectionId, '\uffff'] } as const;
+  const keys = [...table.getKeys(range as unknown as { start: [string, string]; end: [string, string] })];
+  for (const key of keys) table.remove(key);
+  return keys.length > 0;
+}

@@ -1,10 +1,8 @@
 // Images of captures in Redis: a hash for each inspection, and in which order they were kept.
 import type { RedisCommander } from 'ioredis';
+import { fileName, namedImages, THUMBNAIL } from './image-names.js';
 import { FORGET, KEEP_IMAGES } from './redis-scripts.js';
 import { type CaptureImages, type ImagesKept, MAX_EVICTED, type Revision } from './store.js';
-
-const THUMBNAIL = 'thumbnail';
-const fileName = (modality: string) => `file:${modality}`;
 
 export class RedisImages {
   readonly #redis: RedisCommander;
@@ -17,12 +15,10 @@ export class RedisImages {
 
   async keep(
     { inspectionId, revision }: Revision,
-    { thumbnail, originals }: CaptureImages,
+    images: CaptureImages,
     limitBytes: number,
   ): Promise<ImagesKept> {
-    const named = Object.entries(originals).map(([modality, file]) => [fileName(modality), file] as const);
-    if (thumbnail !== undefined) named.push([THUMBNAIL, thumbnail]);
-    const bytes = named.reduce((sum, [, image]) => sum + image.length, 0);
+    const { named, bytes } = namedImages(images);
     if (bytes > limitBytes) return { kept: false, evicted: 0 };
     const keys = [this.#key(`inspection:${inspectionId}`), ...this.keysOf(inspectionId)];
     const fields = named.flatMap(([name, image]) => [name, Buffer.from(image)]);
