@@ -98,8 +98,10 @@ async function openRooms(
     metrics.stageTook(stage, (endMs - startMs) / 1000);
     tracing.stage(stage, startMs, endMs);
   };
-  const stageEnded = (stage: Stage, tookMs: number) =>
-    onStage(stage, performance.now() - tookMs, performance.now());
+  const stageEnded = (stage: Stage, tookMs: number) => {
+    const endMs = performance.now();
+    onStage(stage, endMs - tookMs, endMs);
+  };
 
   const publicKeys = config.modelPublicKey === undefined ? [] : parsePublicKeys(config.modelPublicKey);
   const folders = await discoverBundles(config.modelsDir, config.models);
@@ -195,7 +197,7 @@ async function openRooms(
       },
       metrics: {
         ...metrics,
-        received: (seconds) => stageEnded('receive', seconds * 1000),
+        received: (tookMs) => stageEnded('receive', tookMs),
         scrape: () => {
           const { pool, scheduler } = inference;
           metrics.workers(pool.alive, pool.wanted, pool.stuck);

@@ -99,7 +99,7 @@ export function inspectionRoutes(instance: FastifyInstance, options: InspectionR
         const onStall = metrics.bodyStalled;
         const reading = { announcedBytes: announced, bodyLimitBytes, bodyStallMs, claim, signal, onStall };
         const received = await readCapture(request, request.query, reading);
-        metrics.received((performance.now() - receivedMs) / 1000);
+        metrics.received(performance.now() - receivedMs);
         assertOwnLine(request, received.metadata.lineId);
         const { model } = request.query;
         if (prefersAsync(request)) {

@@ -7,7 +7,7 @@ export interface MetricsPage {
   httpAnswered(method: string, route: string, status: number, seconds: number): void;
   inFlight(change: 1 | -1): void;
   /** From the request to the last byte of its body. */
-  received(seconds: number): void;
+  received(tookMs: number): void;
   bodyStalled(): void;
   eventReaders(count: number): void;
 }

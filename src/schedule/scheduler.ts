@@ -97,17 +97,19 @@ export class Scheduler {
   }
 
   #assertRoom(nowMs: number, deadlineMs: number | undefined): void {
-    const machine = this.#machine();
-    if (this.#queue.length >= this.#options.queueLimit)
+    if (this.#queue.length >= this.#options.queueLimit) {
+      const machine = this.#machine();
       throw this.#refusal('full', forecast(this.#queue, machine).freeMs - nowMs);
+    }
     const like = this.#shortest();
     if (deadlineMs === undefined || like === undefined) return;
-    const newcomer = { ...like, deadlineMs };
     const coming = this.#arrivals.before(deadlineMs, nowMs).map((its) => ({ ...like, deadlineMs: its }));
-    const before = this.#queue.filter((waiting) => waiting.deadlineMs <= deadlineMs);
-    const { doneMs } = forecast([...[...before, ...coming].sort(byDeadline), newcomer], machine);
+    const before = [...this.#queue.filter((waiting) => waiting.deadlineMs <= deadlineMs), ...coming];
+    if (before.length === 0) return;
+    const newcomer = { ...like, deadlineMs };
+    const { doneMs } = forecast([...before.sort(byDeadline), newcomer], this.#machine());
     const lateMs = (doneMs.get(newcomer) ?? nowMs) - this.#dueOf(deadlineMs, nowMs);
-    if (lateMs > 0 && before.length + coming.length > 0) throw this.#refusal('late', lateMs);
+    if (lateMs > 0) throw this.#refusal('late', lateMs);
   }
 
   /** Of those that wait; where nobody does, the last that was submitted: what comes is probably like it. */
