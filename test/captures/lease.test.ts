@@ -1,24 +1,14 @@
 // Two replicas on one intake store: what a living one has under way is its own, what a dead one had is taken over.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { describe, expect, it } from '@jest/globals';
 import { isUnderLease } from '../../src/captures/lease.js';
 import { ServiceError } from '../../src/errors.js';
 import type { Inspection } from '../../src/inspection.js';
 import type { IntakeEntry } from '../../src/intake/intake-store.js';
 import { createRedisIntake } from '../../src/intake/redis.js';
-import { type RedisServer, startRedisServer } from '../support/redis-server.js';
+import { redisOfThisFile } from '../support/redis-of-this-file.js';
 import { aCapture, bytes, latch, openLine, recorded } from './support.js';
 
-let server: RedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis?.disconnect();
-  await server?.stop();
-});
+const redis = redisOfThisFile();
 
 let places = 0;
 
@@ -27,7 +17,7 @@ function openReplicas() {
   const clock = { ms: 1_000_000 };
   const timers = new Map<() => void, { readonly atMs: number; readonly of: string }>();
   const dead = new Set<string>();
-  const intake = createRedisIntake({ redis, keyPrefix: `lease${places++}:`, nowMs: () => 0 });
+  const intake = createRedisIntake({ redis: redis(), keyPrefix: `lease${places++}:`, nowMs: () => 0 });
   const results = new Map<string, Inspection>();
   const replica = (owner: string) => {
     const after = (ms: number, callBack: () => void) => {

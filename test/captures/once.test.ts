@@ -1,32 +1,22 @@
 // Idempotency: one run however often a capture is sent, over both intake stores and across replicas.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { contentHash } from '../../src/captures/content-hash.js';
 import { ServiceError } from '../../src/errors.js';
 import type { Capture } from '../../src/inspect.js';
 import type { Inspection } from '../../src/inspection.js';
 import type { IntakeStore } from '../../src/intake/intake-store.js';
 import { createRedisIntake } from '../../src/intake/redis.js';
-import { type RedisServer, startRedisServer } from '../support/redis-server.js';
+import { redisOfThisFile } from '../support/redis-of-this-file.js';
 import { aCapture, type Line, latch, lmdbPlace, openLine, recorded } from './support.js';
 
-let server: RedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis?.disconnect();
-  await server?.stop();
-});
+const redis = redisOfThisFile();
 
 let places = 0;
 const overRedis = async () => {
   const keyPrefix = `once${places++}:`;
   return {
     // Its lifetimes are the server's own: the tests' clock would let entries die at once.
-    open: () => createRedisIntake({ redis, keyPrefix, nowMs: () => 0 }),
+    open: () => createRedisIntake({ redis: redis(), keyPrefix, nowMs: () => 0 }),
     remove: async () => {},
   };
 };

@@ -2,24 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { openLmdbRecipes } from '../../src/recipes/lmdb.js';
 import { hashOf, type RecipeRevision } from '../../src/recipes/recipe.js';
 import { MAX_REVISIONS, type RecipeStore } from '../../src/recipes/recipe-store.js';
 import { createRedisRecipes } from '../../src/recipes/redis.js';
-import { type RedisServer, startRedisServer } from '../support/redis-server.js';
+import { redisOfThisFile } from '../support/redis-of-this-file.js';
 
-let server: RedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis?.disconnect();
-  await server?.stop();
-});
+const redis = redisOfThisFile();
 
 let places = 0;
 const newPlace = {
@@ -29,7 +19,7 @@ const newPlace = {
   },
   redis: async () => {
     const keyPrefix = `recipes${places++}:`;
-    return { open: () => createRedisRecipes({ redis, keyPrefix }), remove: async () => {} };
+    return { open: () => createRedisRecipes({ redis: redis(), keyPrefix }), remove: async () => {} };
   },
 };
 
