@@ -50,6 +50,19 @@ def test_an_fp16_bundle_passes_verify_and_says_what_it_is(small_fp16: Path) -> N
         assert (entry["sha256"], entry["bytes"]) == (sha256_of(file), file.stat().st_size)
 
 
+@pytest.mark.parametrize(("off", "passes"), [(0.019, True), (0.021, False)])
+def test_verify_allows_what_other_kernels_round_differently(
+    small_fp16: Path, tmp_path: Path, off: float, passes: bool
+) -> None:
+    bundle = Path(shutil.copytree(small_fp16, tmp_path / "small" / "2"))
+    manifest = read_manifest(bundle)
+    entry = manifest["golden"]["expected"][0]["map"]
+    np.save(bundle / entry["file"], np.load(bundle / entry["file"]) + np.float32(off))
+    entry["sha256"] = sha256_of(bundle / entry["file"])
+    write_manifest(bundle, manifest)
+    assert all(check.passed for check in verify(bundle, silent)) is passes
+
+
 def test_the_graph_contract_stays(small_bundle: Path, small_fp16: Path) -> None:
     for entry in read_manifest(small_fp16)["encoders"]:
         old, new = (onnx.load(b / entry["file"]).graph for b in (small_bundle, small_fp16))

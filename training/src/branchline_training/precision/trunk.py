@@ -1,9 +1,9 @@
 """Rewrites the trunk inside an encoder's ONNX graph in half precision; all else stays fp32.
 
 The front end sums over whole pictures and the detectors magnify by the inverse of small variances:
-with both in half precision the maps of good parts correlated 0.20 (depth, thermal) to 0.99 with
-those of fp32, with the trunk alone 0.9998 (decision 0027). The graph contract does not change:
-names, types and shapes of inputs and outputs are as they were.
+with both in half precision the evidence maps of good parts correlated 0.20 (depth, thermal) and
+0.98 (rgb) with those of fp32, with the trunk alone 0.9998 or more (decision 0027). The graph
+contract does not change: names, types and shapes of inputs and outputs are as they were.
 """
 
 from __future__ import annotations
