@@ -28,8 +28,8 @@ Branchline's (decision 0025), and one of the ceiling's.
   deadline. The first seconds do not count. Latency counts from the moment planned, of captures answered in time.
 - **Recovery**: from the last arrival until one client finds three answers in a row within twice its usual time. The
   next load begins then, so that no contender carries a backlog from one to the next.
-- **Load generator**: a process of its own on the same machine, undici over kept-alive connections. It takes its
-  share of the cores from the contender, and not from the ceiling.
+- **Load generator**: a process of its own on the same machine, plain sockets that are kept alive. It takes its share
+  of the cores from the contender, and not from the ceiling.
 - Cells are medians over the rounds, with the least and the greatest in brackets. RSS is that of all processes of a
   contender; a page shared by two counts twice.`;
 
