@@ -14,7 +14,9 @@ export interface Report {
   readonly blocks: readonly Block[];
 }
 
-const METHOD = `Every contender judges the same pictures (\`models/demo-part\`, branch \`rgb\`) with as many workers of one
+const methodText = (
+  warmUpSeconds: number,
+) => `Every contender judges the same pictures (\`models/demo-part\`, branch \`rgb\`) with as many workers of one
 thread as there are cores. The peers and the ceiling run the branch as one merged graph
 (\`branchline-train export --single-file\`), Branchline runs its bundle: encoder, then head. Peers decode with the
 library that is usual in their language (Pillow, sharp), the ceiling as Branchline does. Peers answer with the score alone; Branchline with the whole inspection, stored before it is answered. A run that is alone has all cores of
@@ -22,6 +24,9 @@ Branchline's (decision 0025), and one of the ceiling's.
 
 - **Ceiling**: bare onnxruntime-node in worker threads, without HTTP, measured anew beside each contender: PNG before
   and after its closed loops, the mean of both. Every "÷ ceiling" is taken within its own round; the order of the contenders turns from round to round.
+- **Warm-up**: before its first closed loop each contender is sent PNG and JPEG pictures in turn by as many clients as
+  in the busiest loop, for ${warmUpSeconds} s that do not count: what a JIT compiles after thousands of captures would be measured
+  half. Every loop and the ceiling have a short warm-up of their own besides, of a second at most.
 - **Closed loop**: each client sends its next capture when the last is answered.
 - **Open loop**: captures come at random moments (Poisson) whatever became of those before, at a multiple of the
   contender's own capacity, which is its highest rate in the closed loops with PNG. The client hangs up after the
@@ -41,7 +46,7 @@ export function pageOf({ machine, options, titles, blocks }: Report): string {
     machineText(machine, options),
     ...(missing.length === 0 ? [] : [`**Not measured.** ${missing.join('. ')}`]),
     ...sections(blocks, titles).map(({ title, table }) => `## ${title}\n${markdownTable(table)}`),
-    `## How it was measured\n${METHOD}`,
+    `## How it was measured\n${methodText(options.warmUpSeconds)}`,
     '',
   ]
     .join('\n\n')
@@ -73,12 +78,12 @@ function sections(
   ].filter(({ table }) => table.rows.length > 0);
 }
 
-function machineText(machine: Machine, { rounds, seconds, quick }: BenchOptions): string {
+function machineText(machine: Machine, { rounds, seconds, warmUpSeconds, quick }: BenchOptions): string {
   const { cpu, cores, memoryGib, system, versions, loadAverage, date } = machine;
   return [
     `${date.slice(0, 16).replace('T', ' ')} UTC, ${cpu}, ${cores} cores, ${memoryGib.toFixed(0)} GiB, ${system}.`,
     `${versions.join(', ')}.`,
-    `${rounds} rounds of ${seconds} s a setting${quick ? ', quick: these figures mean little' : ''};`,
+    `${rounds} rounds of ${seconds} s a setting after ${warmUpSeconds} s of warm-up${quick ? ', quick: these figures mean little' : ''};`,
     `load average at the start ${loadAverage.toFixed(2)}.`,
   ].join(' ');
 }

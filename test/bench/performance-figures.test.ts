@@ -179,7 +179,15 @@ describe('the page', () => {
       loadAverage: 0.5,
       date: '2026-01-02T03:04:05.000Z',
     },
-    options: { quick: false, rounds: 2, seconds: 5, only: [], trainer: undefined, out: 'x.md' },
+    options: {
+      quick: false,
+      rounds: 2,
+      seconds: 5,
+      warmUpSeconds: 17,
+      only: [],
+      trainer: undefined,
+      out: 'x.md',
+    },
     titles: new Map<ContenderName, string>([
       ['branchline', 'Branchline'],
       ['mosec', 'mosec'],
@@ -196,6 +204,8 @@ describe('the page', () => {
   it('says machine, versions, date, spread, and why a peer is not there', () => {
     const page = pageOf(report);
     expect(page).toContain('2026-01-02 03:04 UTC, Some CPU, 2 cores, 8 GiB, linux. Node 20.');
+    expect(page).toContain('2 rounds of 5 s a setting after 17 s of warm-up;');
+    expect(page).toContain('for 17 s that do not count');
     expect(page).toContain('LitServe: no wheel for this Python');
     expect(page).not.toMatch(/\| LitServe/);
     expect(page).toContain('| Branchline | png | 8 | 100.0 | 0.91 |');
