@@ -5,10 +5,12 @@ import sharp from 'sharp';
 import { type Manifest, type ModalitySpec, manifestSchema } from '../../src/bundle/manifest.js';
 import type { RawJob } from '../ceiling/protocol.js';
 import type { Picture } from '../contenders/contender.js';
+import { GOOD } from '../labelled-folder.js';
 import { multipart } from '../load/multipart.js';
 import type { PreparedRequest } from '../load/protocol.js';
 import { drawBelow, seededRandom } from '../random.js';
 import { readSampleCaptures, type SampleCapture } from '../sample-captures.js';
+import { asOnALine } from './mixture.js';
 
 /** A capture of one picture, for a contender and for the ceiling. */
 export interface PictureCapture {
@@ -23,8 +25,12 @@ export interface MixCapture {
 }
 
 export interface Bodies {
+  /** As a line makes them, mostly good, to be sent over and over: the same captures come again and again. */
   readonly png: readonly PictureCapture[];
+  /** The same pictures in the same order. */
   readonly jpeg: readonly PictureCapture[];
+  /** Each once. */
+  readonly defectivePng: readonly PictureCapture[];
   readonly mix: readonly MixCapture[];
 }
 
@@ -40,17 +46,33 @@ export async function readBodies(bundle: string, graphs: string, modality: strin
   const captures = await readSampleCaptures(bundle);
   const spec = specOf(manifest, modality);
   const graph = join(graphs, `${modality}.onnx`);
-  const png: PictureCapture[] = [];
-  const jpeg: PictureCapture[] = [];
-  for (const file of captures.flatMap(({ files }) => files.get(modality) ?? [])) {
+  const good: BothKinds[] = [];
+  const defective: BothKinds[] = [];
+  for (const { label, files } of captures) {
+    const file = files.get(modality);
+    if (file === undefined) continue;
     const bytes = await readFile(file);
     if (bytes.length < LEAST_FILE_BYTES) continue;
-    png.push(pictureCapture({ contentType: 'image/png', bytes }, spec, graph));
     const lossy = await sharp(bytes).jpeg({ quality: JPEG_QUALITY }).toBuffer();
-    jpeg.push(pictureCapture({ contentType: 'image/jpeg', bytes: lossy }, spec, graph));
+    (label === GOOD ? good : defective).push({
+      png: pictureCapture({ contentType: 'image/png', bytes }, spec, graph),
+      jpeg: pictureCapture({ contentType: 'image/jpeg', bytes: lossy }, spec, graph),
+    });
   }
-  if (png.length === 0) throw new Error(`${bundle} has no sample picture of "${modality}" to send.`);
-  return { png, jpeg, mix: await mixOf(manifest, captures, graphs) };
+  const line = asOnALine(good, defective);
+  if (line.length === 0) throw new Error(`${bundle} has no sample picture of "${modality}" to send.`);
+  return {
+    png: line.map(({ png }) => png),
+    jpeg: line.map(({ jpeg }) => jpeg),
+    defectivePng: defective.map(({ png }) => png),
+    mix: await mixOf(manifest, captures, graphs),
+  };
+}
+
+/** A picture as both kinds of file. */
+interface BothKinds {
+  readonly png: PictureCapture;
+  readonly jpeg: PictureCapture;
 }
 
 function pictureCapture(picture: Picture, spec: ModalitySpec, graph: string): PictureCapture {

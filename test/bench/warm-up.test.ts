@@ -50,7 +50,7 @@ describe('the warm-up', () => {
       contender,
       { url: `http://127.0.0.1:${port}` },
       {
-        bodies: { png: [captureOf('image/png')], jpeg: [captureOf('image/jpeg')], mix: [] },
+        bodies: { png: [captureOf('image/png')], jpeg: [captureOf('image/jpeg')], defectivePng: [], mix: [] },
         busyMs: 500,
         signal: new AbortController().signal,
         onProgress: () => {},
