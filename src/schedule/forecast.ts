@@ -42,6 +42,20 @@ export function forecast<T extends Queued>(queue: readonly T[], machine: Machine
   return { doneMs, freeMs: free[first] as number };
 }
 
+/**
+ * When one behind all of `queue` is done at the latest, for a run of `ownMs`, where each runs alone: "no machine can be
+ * idle" before it starts, so that it starts when the mean of the machines is through with the others (Graham, Bounds on
+ * Multiprocessing Timing Anomalies, 1969). A sum instead of a schedule: for whoever has time enough it settles the matter.
+ */
+export function doneAtLatestMs(queue: readonly Queued[], ownMs: number, machine: Machine): number {
+  const { nowMs, freeMs, expected } = machine;
+  if (freeMs.length === 0) return nowMs;
+  let ms = 0;
+  for (const each of freeMs) ms += Math.max(each, nowMs);
+  for (const { graphs } of queue) ms += expected.ofOne(graphs);
+  return ms / freeMs.length + ownMs;
+}
+
 function earliest(free: readonly number[]): number {
   let first = 0;
   for (let at = 1; at < free.length; at++) if ((free[at] as number) < (free[first] as number)) first = at;
