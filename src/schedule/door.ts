@@ -1,5 +1,5 @@
 // Who may wait: keeps what was promised to those who wait already, and no branch out on another's account (pure).
-import { doneAtLatestMs, type Forecast, forecast, type Machine } from './forecast.js';
+import { doneBehindMs, type Forecast, forecast, type Machine } from './forecast.js';
 import { inserted, type Queued } from './queue.js';
 import { branchOf, type Shares } from './shares.js';
 
@@ -48,7 +48,7 @@ export function decide<T extends Queued>(
   }
 }
 
-/** Behind all others it makes nobody late, and without a schedule it is plain that it is not late itself. */
+/** Behind all others it makes nobody late; whether it is late itself takes no more than a look along the queue. */
 function hasTimeToSpare(
   queue: readonly Queued[],
   newcomer: Queued,
@@ -57,8 +57,9 @@ function hasTimeToSpare(
 ): boolean {
   const last = queue.at(-1);
   const isLast = last === undefined || last.deadlineMs <= newcomer.deadlineMs;
+  // In a batch it would make those longer who run with it.
   if (!isLast || queue.length >= queueLimit || machine.maxBatch > 1) return false;
-  return doneAtLatestMs(queue, machine.expected.ofOne(newcomer.graphs), machine) <= newcomer.dueMs;
+  return doneBehindMs(queue, newcomer, machine) <= newcomer.dueMs;
 }
 
 function isLate<T extends Queued>(waiting: T, { doneMs }: Forecast<T>): boolean {

@@ -42,18 +42,20 @@ export function forecast<T extends Queued>(queue: readonly T[], machine: Machine
   return { doneMs, freeMs: free[first] as number };
 }
 
-/**
- * When one behind all of `queue` is done at the latest, for a run of `ownMs`, where each runs alone: "no machine can be
- * idle" before it starts, so that it starts when the mean of the machines is through with the others (Graham, Bounds on
- * Multiprocessing Timing Anomalies, 1969). A sum instead of a schedule: for whoever has time enough it settles the matter.
- */
-export function doneAtLatestMs(queue: readonly Queued[], ownMs: number, machine: Machine): number {
-  const { nowMs, freeMs, expected } = machine;
-  if (freeMs.length === 0) return nowMs;
-  let ms = 0;
-  for (const each of freeMs) ms += Math.max(each, nowMs);
-  for (const { graphs } of queue) ms += expected.ofOne(graphs);
-  return ms / freeMs.length + ownMs;
+/** When `last` is done, behind all of `queue`: as `forecast` says; without batches at a fraction of the price. */
+export function doneBehindMs(queue: readonly Queued[], last: Queued, machine: Machine): number {
+  const { nowMs, maxBatch, expected } = machine;
+  if (maxBatch > 1) return forecast([...queue, last], machine).doneMs.get(last) ?? nowMs;
+  const free = machine.freeMs.map((ms) => Math.max(ms, nowMs));
+  if (free.length === 0) return nowMs;
+  let first = earliest(free);
+  for (const { graphs, deadlineMs } of queue) {
+    const endMs = (free[first] as number) + expected.ofOne(graphs);
+    if (endMs > deadlineMs) continue;
+    free[first] = endMs;
+    first = earliest(free);
+  }
+  return (free[first] as number) + expected.ofOne(last.graphs);
 }
 
 function earliest(free: readonly number[]): number {
