@@ -8,7 +8,7 @@ import type { Picture } from '../contenders/contender.js';
 import { GOOD } from '../labelled-folder.js';
 import { multipart } from '../load/multipart.js';
 import type { PreparedRequest } from '../load/protocol.js';
-import { drawBelow, seededRandom } from '../random.js';
+import { drawBelow, type Random, seededRandom } from '../random.js';
 import { readSampleCaptures, type SampleCapture } from '../sample-captures.js';
 import { asOnALine } from './mixture.js';
 
@@ -31,6 +31,7 @@ export interface Bodies {
   readonly jpeg: readonly PictureCapture[];
   /** Each once. */
   readonly defectivePng: readonly PictureCapture[];
+  /** Every branch once, again and again, of whole captures: mostly good ones. */
   readonly mix: readonly MixCapture[];
 }
 
@@ -79,16 +80,27 @@ function pictureCapture(picture: Picture, spec: ModalitySpec, graph: string): Pi
   return { picture, job: { graph, parts: [{ spec, file: picture.bytes }] } };
 }
 
-/** Every branch of every capture that carries all modalities, in an order that mixes cheap and dear ones. */
+/**
+ * Every branch of a whole capture, in an order that mixes cheap and dear ones; then of the next, good and defective
+ * ones as on a line.
+ */
 async function mixOf(
   manifest: Manifest,
   captures: readonly SampleCapture[],
   graphs: string,
 ): Promise<MixCapture[]> {
   const whole = captures.filter(({ files }) => manifest.modalities.every(({ name }) => files.has(name)));
-  const mix: MixCapture[] = [];
+  const good: MixCapture[][] = [];
+  const defective: MixCapture[][] = [];
   for (const capture of whole)
-    for (const { id, modalities } of manifest.branches) {
+    (capture.label === GOOD ? good : defective).push(await everyBranch(capture, manifest, graphs));
+  const random = seededRandom(MIX_SEED);
+  return asOnALine(good, defective).flatMap((branches) => shuffled(branches, random));
+}
+
+function everyBranch(capture: SampleCapture, manifest: Manifest, graphs: string): Promise<MixCapture[]> {
+  return Promise.all(
+    manifest.branches.map(async ({ id, modalities }) => {
       const parts = await Promise.all(
         modalities.map(async (name) => ({
           spec: specOf(manifest, name),
@@ -96,9 +108,9 @@ async function mixOf(
         })),
       );
       const request = await multipart(parts.map(({ spec, file }) => [spec.name, file]));
-      mix.push({ branch: id, request, job: { graph: join(graphs, `${id}.onnx`), parts } });
-    }
-  return shuffled(mix);
+      return { branch: id, request, job: { graph: join(graphs, `${id}.onnx`), parts } };
+    }),
+  );
 }
 
 function specOf(manifest: Manifest, modality: string): ModalitySpec {
@@ -107,8 +119,7 @@ function specOf(manifest: Manifest, modality: string): ModalitySpec {
   return spec;
 }
 
-function shuffled<T>(items: readonly T[]): T[] {
-  const random = seededRandom(MIX_SEED);
+function shuffled<T>(items: readonly T[], random: Random): T[] {
   const left = [...items];
   return items.flatMap(() => left.splice(drawBelow(random, left.length), 1));
 }

@@ -11,9 +11,9 @@ Branchline's (decision 0025), and one of the ceiling's.
 - **Ceiling**: bare onnxruntime-node in worker threads, without HTTP, measured anew beside each contender: PNG before
   and after its closed loops, the mean of both. Every "÷ ceiling" is taken within its own round; the order of the contenders turns from round to round.
 - **Pictures**: one in ${PARTS_TO_A_DEFECTIVE} of those sent alone shows a defective part, as on a line; good and defective ones
-  each in turn, for the ceiling too. Branchline runs with its defaults: \`KEEP_CAPTURES=review\` keeps a thumbnail of
-  every part that it does not find good. "png, all defective" is what that costs at worst: PNGs of defective parts
-  alone, held against the same ceiling. The mix has the bundle's whole captures, good or not, in every branch.
+  each in turn, for the ceiling too. The mix is whole captures, one in ${PARTS_TO_A_DEFECTIVE} defective, each in every branch.
+  Branchline runs with its defaults: \`KEEP_CAPTURES=review\` keeps a thumbnail of every part that it does not find good.
+  "png, all defective" is what that costs at worst: PNGs of defective parts alone, held against the same ceiling.
 - **Warm-up**: before its first closed loop each contender is sent PNG and JPEG pictures by as many clients as in the
   busiest loop, for ${warmUpSeconds} s that do not count: a JIT needs thousands of captures. Each loop, and the ceiling, which
   has little to compile, begins with a second at most that does not count either.

@@ -43,4 +43,20 @@ describe('the bodies of the demo part', () => {
     expect(jpeg.map((capture) => jpeg.indexOf(capture))).toEqual(png.map((capture) => png.indexOf(capture)));
     expect(new Set(jpeg.map(({ picture }) => picture.contentType))).toEqual(new Set(['image/jpeg']));
   });
+
+  it('of the mix are every branch of a capture, then of the next, of which every twentieth is defective', async () => {
+    const { mix } = await readBodies(DEMO, 'graphs', 'rgb');
+    const branches = new Set(mix.map(({ branch }) => branch));
+    expect(branches.size).toBe(15);
+    expect(mix).toHaveLength(15 * PARTS_TO_A_DEFECTIVE);
+    for (let from = 0; from < mix.length; from += 15)
+      expect(new Set(mix.slice(from, from + 15).map(({ branch }) => branch))).toEqual(branches);
+    // One whole capture is good and one is not, and the same one comes as the same capture.
+    const often = new Map<object, number>();
+    for (const capture of mix) often.set(capture, (often.get(capture) ?? 0) + 1);
+    expect([...often.values()].sort((one, other) => one - other)).toEqual([
+      ...Array(15).fill(1),
+      ...Array(15).fill(PARTS_TO_A_DEFECTIVE - 1),
+    ]);
+  });
 });
