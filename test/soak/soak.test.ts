@@ -35,15 +35,36 @@ describe('the soak', () => {
     SOAK_WITHIN_MS,
   );
 
-  it('says in one line what is wrong with its command line', async () => {
-    const { code, output } = await soak('--model', 'tiny');
-    expect(output).toContain('soak: --model tiny: it must be name@version, such as demo-part@3.');
+  it('runs the legs that are asked for', async () => {
+    const { code, output } = await soak(
+      '--models',
+      fixturesDir,
+      '--model',
+      'tiny@1',
+      '--only',
+      'loads',
+      '--loads',
+      '2',
+    );
+    expect(output).toMatch(/^leak, loads: not measured: too few looks/);
+    expect(output).toMatch(/All is well\.\n$/);
+    expect(output).not.toContain('captures');
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    [['--model', 'tiny'], '--model tiny: it must be name@version, such as demo-part@3.'],
+    [['--only', 'identity,leak'], '--only leak: it must be of identity, captures, loads.'],
+  ])('says in one line what is wrong with %j', async (args, why) => {
+    const { code, output } = await soak(...args);
+    expect(output).toContain(`soak: ${why}`);
     expect(code).toBe(2);
   });
 
   it('teaches', () => {
     expect(parseSoakOptions(['--help'])).toBe('help');
     for (const option of [
+      '--only',
       '--captures',
       '--loads',
       '--clients',

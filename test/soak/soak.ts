@@ -15,12 +15,14 @@ import { type Growth, judgeGrowth, type MemoryPoint } from './growth.js';
 import { Ledger } from './ledger.js';
 import type { LoadBundles } from './load-bundles.js';
 import { MortalService } from './mortal-service.js';
-import { HELP, parseSoakOptions, type SoakOptions } from './options.js';
+import { HELP, type Leg, parseSoakOptions, type SoakOptions } from './options.js';
 import { runTraffic } from './traffic.js';
 
 const LOAD_BUNDLES = fileURLToPath(new URL('./load-bundles.js', import.meta.url));
 const MIB = 1024 * 1024;
 const FAULTS_SHOWN = 20;
+/** Captures: a minute's work. */
+const LEAST_WORTH_TELLING = 1000;
 
 /** The exit code. */
 async function main(): Promise<number> {
@@ -32,9 +34,13 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'branchline-soak-'));
   try {
     const signal = abortWhenInterrupted();
-    const { known, faults } = await identity(options, folder, signal);
-    const leaks = [await captureLeak(options, folder, known, signal), await loadLeak(options, signal)];
-    const ok = faults === 0 && !leaks.includes(true);
+    const legs: Record<Leg, () => Promise<boolean>> = {
+      identity: () => identity(options, folder, signal),
+      captures: () => captureLeak(options, folder, signal),
+      loads: () => loadLeak(options, signal),
+    };
+    let ok = true;
+    for (const leg of options.only) ok = (await legs[leg]()) && ok;
     print(ok ? 'All is well.' : 'NOT WELL: see above.');
     return ok ? 0 : 1;
   } finally {
@@ -42,36 +48,44 @@ async function main(): Promise<number> {
   }
 }
 
-interface IdentityOutcome {
-  readonly known: readonly KnownCapture[];
-  readonly faults: number;
-}
-
-async function identity(options: SoakOptions, folder: string, signal: AbortSignal): Promise<IdentityOutcome> {
+/** Whether all is well, as of every leg. */
+async function identity(options: SoakOptions, folder: string, signal: AbortSignal): Promise<boolean> {
   const { captures, clients, seed, killEveryMs, modelsDir, model } = options;
   const random = seededRandom(seed);
-  const mixtures = drawSome(await readMixtures(modelsDir, model), Math.max(64, captures / 20), random);
   const service = await MortalService.open({ modelsDir, model, folder });
   try {
-    const known = await judgeAlone(service.url, mixtures, signal);
-    print(`identity: ${known.length} captures known by their score, of ${mixtures.length} mixtures`);
+    const { known, mixtures } = await knownCaptures(service, options, random, signal);
+    print(`identity: ${known.length} captures known by their score, of ${mixtures} mixtures`);
     const ledger = new Ledger();
     const chaos = startChaos(service, killEveryMs);
     const traffic = { captures, clients, known, random, ledger, signal };
-    await runTraffic(service, { ...traffic, onDone: () => {} }).catch(async (error: unknown) => {
-      await chaos.stop().catch(() => {});
-      throw error;
-    });
+    await runTraffic(service, { ...traffic, onDone: progress('identity', captures) }).catch(
+      async (error: unknown) => {
+        await chaos.stop().catch(() => {});
+        throw error;
+      },
+    );
     const { crashedThreads, killedServices } = await chaos.stop();
-    ledger.checkFeed(await readFeed(service.url, captures + mixtures.length));
+    ledger.checkFeed(await readFeed(service.url, captures + mixtures));
     const counts = [...ledger.counts].map(([kind, count]) => `${kind} ${count}`).join(', ');
     print(`identity: ${captures} captures: ${counts}`);
     print(`identity: ${crashedThreads} threads crashed, ${killedServices} services killed`);
     printFaults(ledger.faults);
-    return { known, faults: ledger.faults.length };
+    return ledger.faults.length === 0;
   } finally {
     await service.stop();
   }
+}
+
+/** Judged by the service one at a time: what it must say of them in a crowd. */
+async function knownCaptures(
+  { url }: MortalService,
+  { modelsDir, model, captures }: SoakOptions,
+  random: Random,
+  signal: AbortSignal,
+): Promise<{ known: readonly KnownCapture[]; mixtures: number }> {
+  const mixtures = drawSome(await readMixtures(modelsDir, model), Math.max(64, captures / 20), random);
+  return { known: await judgeAlone(url, mixtures, signal), mixtures: mixtures.length };
 }
 
 /** All of them, or so many drawn ones: each is judged alone first, and a short run has no time for many. */
@@ -84,13 +98,9 @@ function drawSome<T>(items: readonly T[], atMost: number, random: Random): T[] {
 }
 
 /** Stations hang up here too, but nothing is killed: a new process would hide what the old one lost. */
-async function captureLeak(
-  options: SoakOptions,
-  folder: string,
-  known: readonly KnownCapture[],
-  signal: AbortSignal,
-): Promise<boolean> {
+async function captureLeak(options: SoakOptions, folder: string, signal: AbortSignal): Promise<boolean> {
   const { captures, clients, seed, modelsDir, model } = options;
+  const random = seededRandom(seed + 1);
   const own = await mkdtemp(join(folder, 'leak-'));
   const service = await MortalService.open({ modelsDir, model, folder: own });
   const points: MemoryPoint[] = [];
@@ -101,11 +111,14 @@ async function captureLeak(
     if (memory !== undefined) points.push({ x, bytes: memory.anonymousBytes });
   };
   const ledger = new Ledger();
+  const tell = progress('leak, captures', captures);
   try {
-    const traffic = { captures, clients, known, random: seededRandom(seed + 1), ledger, signal };
+    const { known } = await knownCaptures(service, options, random, signal);
+    const traffic = { captures, clients, known, random, ledger, signal };
     await runTraffic(service, {
       ...traffic,
       onDone: (done) => {
+        tell(done);
         if (done % every === 0) looks.push(look(done));
       },
     });
@@ -114,30 +127,38 @@ async function captureLeak(
     await service.stop();
   }
   printFaults(ledger.faults);
-  return printGrowth('leak, captures', 'capture', judgeGrowth(points)) || ledger.faults.length > 0;
+  return printGrowth('leak, captures', 'capture', judgeGrowth(points)) && ledger.faults.length === 0;
 }
 
 async function loadLeak({ modelsDir, model, loads }: SoakOptions, signal: AbortSignal): Promise<boolean> {
-  if (loads === 0) return false;
+  if (loads === 0) return true;
   const task: LoadBundles = { modelsDir, model, loads };
   const fork = { signal, execArgv: ['--expose-gc'] };
   const points = await runForked<LoadBundles, MemoryPoint[]>(LOAD_BUNDLES, task, fork);
   return printGrowth('leak, loads', 'load', judgeGrowth(points));
 }
 
-/** Whether it leaks. */
+/** Whether all is well. */
 function printGrowth(what: string, step: string, growth: Growth | undefined): boolean {
   if (growth === undefined) {
     print(
       `${what}: not measured: too few looks, or a system that does not tell its memory (only Linux does)`,
     );
-    return false;
+    return true;
   }
   const { bytesPerStep, standardError, grownBytes, medianBytes, toleranceBytes, leaks } = growth;
   const slope = `${(bytesPerStep / 1024).toFixed(2)} ± ${(standardError / 1024).toFixed(2)} KiB a ${step}`;
   const grown = `${(grownBytes / MIB).toFixed(1)} MiB over the second half (allowed ${(toleranceBytes / MIB).toFixed(0)})`;
   print(`${what}: ${slope}, ${grown}, at ${(medianBytes / MIB).toFixed(0)} MiB${leaks ? ': IT LEAKS' : ''}`);
-  return leaks;
+  return !leaks;
+}
+
+/** Says, of a long leg, how far it has come: ten times. */
+function progress(what: string, captures: number): (done: number) => void {
+  const every = Math.max(LEAST_WORTH_TELLING, Math.ceil(captures / 10));
+  return (done) => {
+    if (done % every === 0) print(`${what}: ${done} of ${captures}`);
+  };
 }
 
 function printFaults(faults: readonly string[]): void {
