@@ -1,10 +1,10 @@
 // The configuration: the only reader of process.env, checked once, then frozen.
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { misspeltName } from './config/misspelt.js';
 import { parseRedisUrl } from './config/redis-address.js';
 import { mayHoldPassword, settingsOf } from './config/show.js';
 import { keepCaptures } from './inspection.js';
+import { misspeltName } from './misspelt.js';
 import type { GateLimits } from './modality/gate.js';
 
 const text = z.string().trim().min(1, 'must not be blank');
