@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from '@jest/globals';
+import performanceHooks from 'node:perf_hooks';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { Inspection } from '../../src/inspection.js';
 import { MAX_NAMES } from '../../src/metrics/bounded-labels.js';
 import { CATALOGUE, TRITON_CATALOGUE } from '../../src/metrics/catalogue.js';
@@ -135,6 +136,18 @@ describe('metrics', () => {
     expect(text).toMatch(/^process_resident_memory_bytes \d/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds \d/m);
   });
+});
+
+it('watches the process once, however many services are opened and closed in it', async () => {
+  const watch = jest.spyOn(performanceHooks, 'monitorEventLoopDelay');
+  const observe = jest.spyOn(performanceHooks.PerformanceObserver.prototype, 'observe');
+  try {
+    for (let opened = 0; opened < 3; opened++) await createMetrics().scrape();
+    expect(watch.mock.calls.length).toBeLessThanOrEqual(1);
+    expect(observe.mock.calls.length).toBeLessThanOrEqual(1);
+  } finally {
+    jest.restoreAllMocks();
+  }
 });
 
 describe('labels that clients choose', () => {
