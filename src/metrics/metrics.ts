@@ -9,6 +9,7 @@ import { showDrift } from './drift.js';
 import { createInstruments } from './instruments.js';
 import { processMetrics } from './process.js';
 import { createTritonMetrics } from './triton.js';
+import { beginAtZero } from './zeros.js';
 
 export type Stage = 'receive' | 'decode' | 'gate' | 'queue' | 'run' | 'judge' | 'store' | 'render';
 
@@ -85,9 +86,6 @@ const NO_LINE = 'none';
 /** And all statuses above it. */
 const REFUSED = 400;
 
-/** Alerts look at their rate, which does not see a series that begins with 1. */
-const WATCHED: readonly ErrorCode[] = ['DEADLINE_UNREACHABLE', 'OVERLOADED'];
-
 /** One registry an app, so that several can live in one process. */
 export function createMetrics({ lines = [], triton: withTriton = false }: MetricsOptions = {}): Metrics {
   const registry = new Registry();
@@ -96,7 +94,7 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
   const page = Registry.merge([processMetrics(), registry]);
   const lineLabels = new BoundedLabels(lines);
   const labelOf = (lineId: string | null) => lineLabels.of(lineId ?? NO_LINE);
-  for (const code of WATCHED) m.branchline_refusals_total.inc({ code }, 0);
+  beginAtZero(m);
   // What nobody has counted yet is not 0.
   m.branchline_review_backlog.remove();
   const took = (stage: Stage, seconds: number) =>

@@ -28,6 +28,8 @@ const inspection = {
 /** Each line has a series for each. */
 const VERDICTS = 4;
 
+const labelled = (label: string) => (value: string) => `${label}="${value}"`;
+
 const of = (changes: Partial<Inspection>): Inspection => ({ ...inspection, ...changes });
 
 describe('metrics', () => {
@@ -109,9 +111,38 @@ describe('metrics', () => {
     expect(text).toContain('branchline_batch_size_bucket{le="2"} 0');
     expect(text).toContain('branchline_batch_size_bucket{le="4"} 1');
     expect(text).toContain('branchline_refusals_total{code="OVERLOADED"} 2');
-    expect(text).toContain('branchline_refusals_total{code="DEADLINE_UNREACHABLE"} 0');
     expect(text).toContain('branchline_worker_stuck_total 1');
     expect(text).toContain('branchline_workers_stuck 1');
+  });
+
+  it.each([
+    ['branchline_refusals_total', ['code="DEADLINE_UNREACHABLE"', 'code="OVERLOADED"']],
+    ['branchline_captures_set_aside_total', ['code="INTERNAL"', 'code="WORKER_LOST"', 'code="WORKER_STUCK"']],
+    [
+      'branchline_in_flight_refused_total',
+      ['announced', 'body', 'pixels', 'stalled'].map(labelled('reason')),
+    ],
+    [
+      'branchline_capture_images_total',
+      ['behind', 'evicted', 'failed', 'kept', 'no_room'].map(labelled('outcome')),
+    ],
+    [
+      'branchline_retention_removed_total',
+      [
+        ...['age', 'bytes'].map(labelled('what="images",reason')),
+        ...['age', 'bytes', 'count', 'unacked'].map(labelled('what="records",reason')),
+      ],
+    ],
+    [
+      'branchline_push_deliveries_total',
+      [
+        'channel="mqtt",outcome="delivered"',
+        ...['dead', 'delivered', 'ended', 'failed'].map(labelled('channel="webhook",outcome')),
+      ],
+    ],
+  ])('begins %s with 0, so that a rate sees the first', async (name, labels) => {
+    const series = seriesOf(await createMetrics().scrape(), name);
+    expect(series.sort()).toEqual(labels.map((each) => `${name}{${each}} 0`));
   });
 
   it('says nothing of the review backlog before somebody counted it', async () => {
