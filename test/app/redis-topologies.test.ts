@@ -196,8 +196,8 @@ describe('a cluster', () => {
 
 describe('TLS', () => {
   const file = (name: string) => join(fixturesDir, 'tls', name);
-  const settings = (tlsPort: number) => [
-    ...['--tls-port', `${tlsPort}`, '--tls-auth-clients', 'no', '--tls-ca-cert-file', file('ca.pem')],
+  const settings = (tlsPort: number, authClients = 'no') => [
+    ...['--tls-port', `${tlsPort}`, '--tls-auth-clients', authClients, '--tls-ca-cert-file', file('ca.pem')],
     ...['--tls-cert-file', file('server.pem'), '--tls-key-file', file('server.key')],
   ];
 
@@ -211,5 +211,29 @@ describe('TLS', () => {
     await expect(open({ REDIS_URL, REDIS_CA_FILE: '/nowhere/ca.pem' })).rejects.toThrow(
       /^REDIS_CA_FILE=\/nowhere\/ca\.pem: it cannot be read/,
     );
+  });
+
+  it('shows its own certificate to a Redis that lets nobody in without one', async () => {
+    const port = await freePort();
+    await server(settings(port, 'yes'));
+    const env = { REDIS_URL: `rediss://127.0.0.1:${port}`, REDIS_CA_FILE: file('ca.pem') };
+    const REDIS_TLS_CERT_FILE = file('client.pem');
+    const own = { ...env, REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: file('client.key') };
+    const { store } = await open(own);
+    await store.save(anInspection({ captureId: 'shown' }), NOTHING);
+    expect((await store.list({ limit: 1 })).items[0]?.captureId).toBe('shown');
+    await expect(open(env)).rejects.toThrow(/^REDIS_URL: the Redis at 127\.0\.0\.1:\d+ cannot be used: /);
+  });
+
+  it.each([
+    ['REDIS_TLS_CERT_FILE', '/nowhere.pem', 'it cannot be read (ENOENT'],
+    ['REDIS_TLS_KEY_FILE', '/nowhere.key', 'it cannot be read (ENOENT'],
+    ['REDIS_TLS_CERT_FILE', file('client.key'), 'it cannot be used for TLS ('],
+    ['REDIS_TLS_KEY_FILE', file('client.pem'), 'it cannot be used for TLS ('],
+    ['REDIS_TLS_KEY_FILE', file('server.key'), 'it cannot be used for TLS (error:05800074:x509 certificate'],
+  ])('names %s=%s before it looks for Redis', async (variable, path, message) => {
+    const own = { REDIS_TLS_CERT_FILE: file('client.pem'), REDIS_TLS_KEY_FILE: file('client.key') };
+    const env = { REDIS_URL: 'rediss://127.0.0.1:1', ...own, [variable]: path };
+    await expect(open(env)).rejects.toThrow(`${variable}=${path}: ${message}`);
   });
 });
