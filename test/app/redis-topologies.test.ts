@@ -1,5 +1,7 @@
 // Redis behind sentinels, as a cluster and over TLS: real servers of the test's own, and a master that dies.
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -104,6 +106,33 @@ describe('sentinels', () => {
     );
     await expect(open({ REDIS_URL: url('parts') })).rejects.toThrow(/cannot be used: .*NOAUTH/);
   }, 20_000);
+
+  it('are told of where none answers', async () => {
+    const port = await freePort();
+    await expect(open({ REDIS_URL: `redis+sentinel://127.0.0.1:${port}/parts` })).rejects.toThrow(
+      /^REDIS_URL: the master "parts" of the sentinels at 127\.0\.0\.1:\d+ cannot be used: All sentinels are unreachable/,
+    );
+  });
+});
+
+describe('an endpoint that stands for several', () => {
+  it('is asked anew where the server behind it refuses writes: it is no master any more', async () => {
+    const [old, next] = [await server(), await server()];
+    let behind = old;
+    const endpoint = createServer((client) => {
+      const upstream = connect(behind.port, '127.0.0.1');
+      client.pipe(upstream).pipe(client);
+      for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
+    });
+    await born(once(endpoint.listen(0, '127.0.0.1'), 'listening'), async () => endpoint.close());
+    const { port } = endpoint.address() as AddressInfo;
+    const { store } = await open({ REDIS_URL: `redis://127.0.0.1:${port}` });
+    await store.save(anInspection({ captureId: 'before' }), NOTHING);
+    await ask(old, 'REPLICAOF', '127.0.0.1', `${next.port}`);
+    behind = next;
+    await store.save(anInspection({ captureId: 'after' }), NOTHING).catch(() => {});
+    await until(async () => (await ask(next, 'ZCARD', '{branchline}:feed')) === 1);
+  });
 });
 
 describe('a cluster', () => {
@@ -186,10 +215,14 @@ describe('a cluster', () => {
     expect(Date.now() - startedMs).toBeLessThan(25_000);
   }, 30_000);
 
-  it('says where no node answers', async () => {
+  it('says where no node answers, and why a node is of no use', async () => {
     const port = await freePort();
     await expect(open({ REDIS_URL: `redis+cluster://127.0.0.1:${port}` })).rejects.toThrow(
-      /^REDIS_URL: the cluster at 127\.0\.0\.1:\d+ cannot be used: /,
+      `REDIS_URL: the cluster at 127.0.0.1:${port} cannot be used: Connection is closed.`,
+    );
+    const single = await server();
+    await expect(open({ REDIS_URL: `redis+cluster://127.0.0.1:${single.port}` })).rejects.toThrow(
+      /^REDIS_URL: the cluster at .* cannot be used: ERR This instance has cluster support disabled$/,
     );
   });
 });
