@@ -48,9 +48,14 @@ async function main(): Promise<number> {
   }
 }
 
-function timesOf({ quick, seconds }: BenchOptions) {
+function timesOf({ quick, seconds, warmUpSeconds }: BenchOptions) {
   const measureMs = seconds * 1000;
-  return { measureMs, warmUpMs: Math.min(1000, measureMs / 2), settleMs: quick ? 1000 : SETTLE_MS };
+  return {
+    measureMs,
+    warmUpMs: Math.min(1000, measureMs / 2),
+    busyMs: warmUpSeconds * 1000,
+    settleMs: quick ? 1000 : SETTLE_MS,
+  };
 }
 
 function contenderOf(name: ContenderName, graphs: string): Contender {

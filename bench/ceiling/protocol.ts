@@ -14,7 +14,7 @@ export interface RawPart {
 }
 
 export interface RawTask {
-  /** Taken in turn, over and over, by every worker. */
+  /** Taken in turn, over and over, by every worker. The same one may come several times. */
   readonly jobs: readonly RawJob[];
   readonly workers: number;
   /** false: decoded once, beforehand. */
@@ -26,7 +26,7 @@ export interface RawTask {
 export interface RawResult {
   /** Of the time measured, all workers together. */
   readonly latenciesMs: readonly number[];
-  /** One a job. */
+  /** One a job, however often it comes; in the order in which they come first. */
   readonly scores: readonly number[];
 }
 

@@ -18,7 +18,7 @@ const { task, firstJob } = load;
 const sessions = await openSessions(task);
 const judge = await judgeOf(task);
 const scores: number[] = [];
-for (const job of task.jobs) scores.push(await judge(job));
+for (const job of new Set(task.jobs)) scores.push(await judge(job));
 const begun = once(port, 'message');
 send({ type: 'loaded', scores });
 await begun;
@@ -46,7 +46,7 @@ async function openSessions({ jobs }: RawTask): Promise<Map<string, InferenceSes
 async function judgeOf({ jobs, decode }: RawTask): Promise<Judge> {
   if (decode) return async (job) => run(job, await decoded(job));
   const beforehand = new Map<RawJob, Feeds>();
-  for (const job of jobs) beforehand.set(job, await decoded(job));
+  for (const job of new Set(jobs)) beforehand.set(job, await decoded(job));
   return (job) => run(job, beforehand.get(job) ?? {});
 }
 

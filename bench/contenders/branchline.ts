@@ -28,6 +28,7 @@ export function branchline({ modelsDir, model, modality }: BenchModel, deadlineM
         port: await freePort(),
       }),
     requestFor: ({ contentType, bytes }) => ({
+      method: 'POST',
       path: `/v1/inspections?modality=${modality}`,
       headers: { 'content-type': contentType, 'x-deadline-ms': String(deadlineMs) },
       body: bytes,

@@ -98,6 +98,7 @@ export function peer(name: PeerName, { graph, python }: PeerInstallation): Conte
       return { ...server, url };
     },
     requestFor: ({ contentType, bytes }: Picture) => ({
+      method: 'POST',
       path: '/inference',
       headers: { 'content-type': contentType },
       body: bytes,

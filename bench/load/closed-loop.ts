@@ -27,6 +27,6 @@ export async function runClosedLoop(task: ClosedLoop): Promise<Sent[]> {
     }
   };
   await Promise.all(Array.from({ length: task.clients }, client));
-  await connection.close();
+  connection.close();
   return sent;
 }

@@ -7,6 +7,7 @@ export async function multipart(parts: readonly (readonly [string, Uint8Array])[
   for (const [name, bytes] of parts) form.append(name, new Blob([new Uint8Array(bytes)]), name);
   const encoded = new Response(form);
   return {
+    method: 'POST',
     path: '/v1/inspections',
     headers: { 'content-type': encoded.headers.get('content-type') ?? '' },
     body: new Uint8Array(await encoded.arrayBuffer()),

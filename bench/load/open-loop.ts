@@ -29,7 +29,7 @@ export async function runOpenLoop(task: OpenLoop): Promise<OpenOutcome> {
       ? undefined
       : await untilNormal(task.url, normal, task.normalMs);
   const sent = await Promise.all(underWay);
-  await connection.close();
+  connection.close();
   return { sent, probesMs, recoveryMs };
 }
 

@@ -1,6 +1,6 @@
 // Asks health and metrics beside a load, as an orchestrator and a dashboard do.
-import { request } from 'undici';
-import { PROBE_PATIENCE_MS, type Probe } from './protocol.js';
+import { Connection } from './connection.js';
+import { PROBE_PATIENCE_MS, type PreparedRequest, type Probe } from './protocol.js';
 
 export interface Probes {
   /** By path, latencies. */
@@ -8,16 +8,18 @@ export interface Probes {
 }
 
 export function startProbes(url: string, probes: readonly Probe[]): Probes {
+  const connection = new Connection(url, null);
   const latenciesMs: Record<string, number[]> = {};
   let stopped = false;
   const ask = async ({ path, everyMs }: Probe) => {
+    const request: PreparedRequest = { method: 'GET', path, headers: {}, body: new Uint8Array() };
     const own: number[] = [];
     latenciesMs[path] = own;
     while (!stopped) {
       const startedMs = performance.now();
-      const answered = await get(`${url}${path}`);
+      const refusal = await connection.send(request, PROBE_PATIENCE_MS);
       const tookMs = performance.now() - startedMs;
-      own.push(answered ? tookMs : Math.max(tookMs, PROBE_PATIENCE_MS));
+      own.push(refusal === undefined ? tookMs : Math.max(tookMs, PROBE_PATIENCE_MS));
       await new Promise((resolve) => setTimeout(resolve, Math.max(1, everyMs - tookMs)));
     }
   };
@@ -26,17 +28,8 @@ export function startProbes(url: string, probes: readonly Probe[]): Probes {
     stop: async () => {
       stopped = true;
       await Promise.all(asking);
+      connection.close();
       return latenciesMs;
     },
   };
-}
-
-async function get(url: string): Promise<boolean> {
-  try {
-    const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(PROBE_PATIENCE_MS) });
-    await body.dump();
-    return statusCode < 500;
-  } catch {
-    return false;
-  }
 }

@@ -2,6 +2,7 @@
 
 /** A request made ready beforehand, so that sending it costs next to nothing. */
 export interface PreparedRequest {
+  readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;

@@ -48,6 +48,6 @@ export async function untilNormal(
     }
     return null;
   } finally {
-    await connection.close();
+    connection.close();
   }
 }

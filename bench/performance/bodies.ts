@@ -5,10 +5,12 @@ import sharp from 'sharp';
 import { type Manifest, type ModalitySpec, manifestSchema } from '../../src/bundle/manifest.js';
 import type { RawJob } from '../ceiling/protocol.js';
 import type { Picture } from '../contenders/contender.js';
+import { GOOD } from '../labelled-folder.js';
 import { multipart } from '../load/multipart.js';
 import type { PreparedRequest } from '../load/protocol.js';
-import { drawBelow, seededRandom } from '../random.js';
+import { drawBelow, type Random, seededRandom } from '../random.js';
 import { readSampleCaptures, type SampleCapture } from '../sample-captures.js';
+import { asOnALine } from './mixture.js';
 
 /** A capture of one picture, for a contender and for the ceiling. */
 export interface PictureCapture {
@@ -23,8 +25,13 @@ export interface MixCapture {
 }
 
 export interface Bodies {
+  /** As a line makes them, mostly good, to be sent over and over: the same captures come again and again. */
   readonly png: readonly PictureCapture[];
+  /** The same pictures in the same order. */
   readonly jpeg: readonly PictureCapture[];
+  /** Each once. */
+  readonly defectivePng: readonly PictureCapture[];
+  /** Every branch once, again and again, of whole captures: mostly good ones. */
   readonly mix: readonly MixCapture[];
 }
 
@@ -40,33 +47,60 @@ export async function readBodies(bundle: string, graphs: string, modality: strin
   const captures = await readSampleCaptures(bundle);
   const spec = specOf(manifest, modality);
   const graph = join(graphs, `${modality}.onnx`);
-  const png: PictureCapture[] = [];
-  const jpeg: PictureCapture[] = [];
-  for (const file of captures.flatMap(({ files }) => files.get(modality) ?? [])) {
+  const good: BothKinds[] = [];
+  const defective: BothKinds[] = [];
+  for (const { label, files } of captures) {
+    const file = files.get(modality);
+    if (file === undefined) continue;
     const bytes = await readFile(file);
     if (bytes.length < LEAST_FILE_BYTES) continue;
-    png.push(pictureCapture({ contentType: 'image/png', bytes }, spec, graph));
     const lossy = await sharp(bytes).jpeg({ quality: JPEG_QUALITY }).toBuffer();
-    jpeg.push(pictureCapture({ contentType: 'image/jpeg', bytes: lossy }, spec, graph));
+    (label === GOOD ? good : defective).push({
+      png: pictureCapture({ contentType: 'image/png', bytes }, spec, graph),
+      jpeg: pictureCapture({ contentType: 'image/jpeg', bytes: lossy }, spec, graph),
+    });
   }
-  if (png.length === 0) throw new Error(`${bundle} has no sample picture of "${modality}" to send.`);
-  return { png, jpeg, mix: await mixOf(manifest, captures, graphs) };
+  const line = asOnALine(good, defective);
+  if (line.length === 0) throw new Error(`${bundle} has no sample picture of "${modality}" to send.`);
+  return {
+    png: line.map(({ png }) => png),
+    jpeg: line.map(({ jpeg }) => jpeg),
+    defectivePng: defective.map(({ png }) => png),
+    mix: await mixOf(manifest, captures, graphs),
+  };
+}
+
+/** A picture as both kinds of file. */
+interface BothKinds {
+  readonly png: PictureCapture;
+  readonly jpeg: PictureCapture;
 }
 
 function pictureCapture(picture: Picture, spec: ModalitySpec, graph: string): PictureCapture {
   return { picture, job: { graph, parts: [{ spec, file: picture.bytes }] } };
 }
 
-/** Every branch of every capture that carries all modalities, in an order that mixes cheap and dear ones. */
+/**
+ * Every branch of a whole capture, in an order that mixes cheap and dear ones; then of the next, good and defective
+ * ones as on a line.
+ */
 async function mixOf(
   manifest: Manifest,
   captures: readonly SampleCapture[],
   graphs: string,
 ): Promise<MixCapture[]> {
   const whole = captures.filter(({ files }) => manifest.modalities.every(({ name }) => files.has(name)));
-  const mix: MixCapture[] = [];
+  const good: MixCapture[][] = [];
+  const defective: MixCapture[][] = [];
   for (const capture of whole)
-    for (const { id, modalities } of manifest.branches) {
+    (capture.label === GOOD ? good : defective).push(await everyBranch(capture, manifest, graphs));
+  const random = seededRandom(MIX_SEED);
+  return asOnALine(good, defective).flatMap((branches) => shuffled(branches, random));
+}
+
+function everyBranch(capture: SampleCapture, manifest: Manifest, graphs: string): Promise<MixCapture[]> {
+  return Promise.all(
+    manifest.branches.map(async ({ id, modalities }) => {
       const parts = await Promise.all(
         modalities.map(async (name) => ({
           spec: specOf(manifest, name),
@@ -74,9 +108,9 @@ async function mixOf(
         })),
       );
       const request = await multipart(parts.map(({ spec, file }) => [spec.name, file]));
-      mix.push({ branch: id, request, job: { graph: join(graphs, `${id}.onnx`), parts } });
-    }
-  return shuffled(mix);
+      return { branch: id, request, job: { graph: join(graphs, `${id}.onnx`), parts } };
+    }),
+  );
 }
 
 function specOf(manifest: Manifest, modality: string): ModalitySpec {
@@ -85,8 +119,7 @@ function specOf(manifest: Manifest, modality: string): ModalitySpec {
   return spec;
 }
 
-function shuffled<T>(items: readonly T[]): T[] {
-  const random = seededRandom(MIX_SEED);
+function shuffled<T>(items: readonly T[], random: Random): T[] {
   const left = [...items];
   return items.flatMap(() => left.splice(drawBelow(random, left.length), 1));
 }

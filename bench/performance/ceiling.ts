@@ -15,7 +15,7 @@ export interface CeilingTask {
 
 export interface MeasuredCeiling {
   readonly ceiling: Ceiling;
-  /** Scores of all PNG captures, then of all JPEG captures. */
+  /** Scores of all PNG captures, then of all JPEG captures, each capture once. */
   readonly expected: readonly number[];
 }
 

@@ -4,7 +4,7 @@ import { NO_ANSWER } from '../load/connection.js';
 import type { LoadResult, Sent } from '../load/protocol.js';
 import { percentile } from '../statistics.js';
 
-export type BodyKind = 'png' | 'jpeg' | 'mix';
+export type BodyKind = 'png' | 'jpeg' | 'mix' | 'png, all defective';
 
 export interface Latency {
   readonly p50: number;

@@ -6,13 +6,15 @@ import { CONTENDERS, type ContenderName } from '../contenders/contender.js';
 
 export const HELP = `Measures the service against bare ONNX Runtime and against other servers, and writes the table.
 
-  npm run bench                       the whole of it: about half an hour, on a machine that does nothing else
+  npm run bench                       the whole of it: three quarters of an hour, on a machine that does nothing else
   npm run bench -- --quick            a minute or two, to see that all of it works; the figures mean little
   npm run bench -- --only branchline,mosec
 
   --rounds N     each contender is started and measured so often, in turn   (default 3; quick 1)
   --seconds N    each closed loop is measured so long; open loops twice that and 3 s more
                                                                             (default 5; quick 1)
+  --warm-up N    before the first of them each contender is kept busy for so many seconds, which do not count
+                                                                            (default 20; quick 1)
   --only NAMES   ${CONTENDERS.join(', ')}, by comma   (default all)
   --trainer PATH branchline-train, which writes the single-graph files      (default training/.venv, then PATH)
   --out FILE     where the page goes  (default docs/performance.md; var/bench/performance.md for a run
@@ -32,6 +34,7 @@ export interface BenchOptions {
   readonly quick: boolean;
   readonly rounds: number;
   readonly seconds: number;
+  readonly warmUpSeconds: number;
   readonly only: readonly ContenderName[];
   readonly trainer: string | undefined;
   readonly out: string;
@@ -42,6 +45,7 @@ const OPTIONS = {
   quick: { type: 'boolean', default: false },
   rounds: TEXT,
   seconds: TEXT,
+  'warm-up': TEXT,
   only: { ...TEXT, default: CONTENDERS.join() },
   trainer: TEXT,
   out: TEXT,
@@ -59,6 +63,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | 'help
     quick,
     rounds: wholeNumberIn('rounds', values.rounds ?? (quick ? '1' : '3'), 1, 100),
     seconds: numberIn('seconds', values.seconds ?? (quick ? '1' : '5'), 0.2, 600),
+    warmUpSeconds: numberIn('warm-up', values['warm-up'] ?? (quick ? '1' : '20'), 0, 600),
     only,
     trainer: values.trainer,
     out: values.out ?? (whole ? join('docs', 'performance.md') : join('var', 'bench', 'performance.md')),

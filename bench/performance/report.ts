@@ -4,6 +4,7 @@ import { markdownTable, type Table, textTable } from '../table.js';
 import { boundRows } from './bounds.js';
 import type { Block } from './figures.js';
 import type { Machine } from './machine.js';
+import { methodText } from './method.js';
 import type { BenchOptions } from './options.js';
 import { boundsTable, ceilingTable, closedTable, notMeasured, openTable, startTable } from './tables.js';
 
@@ -14,24 +15,8 @@ export interface Report {
   readonly blocks: readonly Block[];
 }
 
-const METHOD = `Every contender judges the same pictures (\`models/demo-part\`, branch \`rgb\`) with as many workers of one
-thread as there are cores. The peers and the ceiling run the branch as one merged graph
-(\`branchline-train export --single-file\`), Branchline runs its bundle: encoder, then head. Peers decode with the
-library that is usual in their language (Pillow, sharp), the ceiling as Branchline does. Peers answer with the score alone; Branchline with the whole inspection, stored before it is answered. A run that is alone has all cores of
-Branchline's (decision 0025), and one of the ceiling's.
-
-- **Ceiling**: bare onnxruntime-node in worker threads, without HTTP, measured anew beside each contender: PNG before
-  and after its closed loops, the mean of both. Every "÷ ceiling" is taken within its own round; the order of the contenders turns from round to round.
-- **Closed loop**: each client sends its next capture when the last is answered.
-- **Open loop**: captures come at random moments (Poisson) whatever became of those before, at a multiple of the
-  contender's own capacity, which is its highest rate in the closed loops with PNG. The client hangs up after the
-  deadline. The first seconds do not count. Latency counts from the moment planned, of captures answered in time.
-- **Recovery**: from the last arrival until one client finds three answers in a row within twice its usual time. The
-  next load begins then, so that no contender carries a backlog from one to the next.
-- **Load generator**: a process of its own on the same machine, undici over kept-alive connections. It takes its
-  share of the cores from the contender, and not from the ceiling.
-- Cells are medians over the rounds, with the least and the greatest in brackets. RSS is that of all processes of a
-  contender; a page shared by two counts twice.`;
+/** Beside the figures it bears on. */
+const DEFAULTS_NOTE = 'Branchline runs with its defaults, `KEEP_CAPTURES=review` among them.';
 
 export function pageOf({ machine, options, titles, blocks }: Report): string {
   const missing = notMeasured(blocks, titles);
@@ -40,8 +25,11 @@ export function pageOf({ machine, options, titles, blocks }: Report): string {
     'Written by `npm run bench`; do not edit. Ratios within a run are the result. Times belong to the machine.',
     machineText(machine, options),
     ...(missing.length === 0 ? [] : [`**Not measured.** ${missing.join('. ')}`]),
-    ...sections(blocks, titles).map(({ title, table }) => `## ${title}\n${markdownTable(table)}`),
-    `## How it was measured\n${METHOD}`,
+    ...sections(blocks, titles).flatMap(({ title, table, notes }) => [
+      `## ${title}\n${markdownTable(table)}`,
+      ...notes,
+    ]),
+    `## How it was measured\n${methodText(options.warmUpSeconds)}`,
     '',
   ]
     .join('\n\n')
@@ -56,29 +44,29 @@ export function terminalReport({ machine, options, titles, blocks }: Report): st
     ...missing,
     ...sections(blocks, titles)
       .toReversed()
-      .map(({ title, table }) => `${title}\n\n${textTable(table.columns, table.rows)}`),
+      .flatMap(({ title, table, notes }) => [title, textTable(table.columns, table.rows), ...notes]),
   ].join('\n\n');
 }
 
 function sections(
   blocks: readonly Block[],
   titles: ReadonlyMap<ContenderName, string>,
-): { title: string; table: Table }[] {
+): { title: string; table: Table; notes: readonly string[] }[] {
   return [
-    { title: 'What must hold', table: boundsTable(boundRows(blocks)) },
-    { title: 'Ceiling', table: ceilingTable(blocks) },
-    { title: 'Closed loop', table: closedTable(blocks, titles) },
-    { title: 'Open loop', table: openTable(blocks, titles) },
-    { title: 'Start and memory', table: startTable(blocks, titles) },
+    { title: 'What must hold', table: boundsTable(boundRows(blocks)), notes: [] },
+    { title: 'Ceiling', table: ceilingTable(blocks), notes: [] },
+    { title: 'Closed loop', table: closedTable(blocks, titles), notes: [DEFAULTS_NOTE] },
+    { title: 'Open loop', table: openTable(blocks, titles), notes: [] },
+    { title: 'Start and memory', table: startTable(blocks, titles), notes: [] },
   ].filter(({ table }) => table.rows.length > 0);
 }
 
-function machineText(machine: Machine, { rounds, seconds, quick }: BenchOptions): string {
+function machineText(machine: Machine, { rounds, seconds, warmUpSeconds, quick }: BenchOptions): string {
   const { cpu, cores, memoryGib, system, versions, loadAverage, date } = machine;
   return [
     `${date.slice(0, 16).replace('T', ' ')} UTC, ${cpu}, ${cores} cores, ${memoryGib.toFixed(0)} GiB, ${system}.`,
     `${versions.join(', ')}.`,
-    `${rounds} rounds of ${seconds} s a setting${quick ? ', quick: these figures mean little' : ''};`,
+    `${rounds} rounds of ${seconds} s a setting after ${warmUpSeconds} s of warm-up${quick ? ', quick: these figures mean little' : ''};`,
     `load average at the start ${loadAverage.toFixed(2)}.`,
   ].join(' ');
 }

@@ -88,11 +88,10 @@ export function closedTable(blocks: readonly Block[], titles: ReadonlyMap<Conten
       });
       const every = found.map(({ figures }) => figures);
       const ratios = found.flatMap(({ block, figures }) => shareOfCeiling(block, figures) ?? []);
-      const [body = '', clients = ''] = setting.split(' ');
       return [
         titles.get(contender) ?? contender,
-        body,
-        clients,
+        every[0]?.body ?? '',
+        String(every[0]?.clients ?? ''),
         spreadText(spreadOf(every.map(({ perSecond }) => perSecond)), 1),
         spreadText(spreadOf(ratios), 2),
         spreadText(spreadOf(every.flatMap(({ latencyMs }) => latencyMs?.p50 ?? [])), 1),
@@ -201,6 +200,8 @@ function settings(blocks: readonly Block[], settingsOf: (block: MeasuredBlock) =
 function shareOfCeiling({ ceiling }: MeasuredBlock, { body, perSecond }: ClosedFigures): number | undefined {
   const ceilings: Record<BodyKind, number | undefined> = {
     png: ceiling.pngPerSecond,
+    // A defective part is as dear to decode and to run as a good one.
+    'png, all defective': ceiling.pngPerSecond,
     jpeg: ceiling.jpegPerSecond,
     mix: ceiling.mix?.decodedPerSecond,
   };

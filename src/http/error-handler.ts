@@ -7,17 +7,22 @@ import { prefersText } from './accept.js';
 import { type DrainLimits, drain } from './drain.js';
 import { refusalLine, TEXT_CONTENT_TYPE } from './plain-text.js';
 import { PROBLEM_TYPE, toProblem, toServiceError } from './problem.js';
+import { RefusalLog } from './refusal-log.js';
 
 export function handleErrors(
   server: FastifyInstance,
   drainLimits: DrainLimits,
   onRefused: (code: ErrorCode) => void,
 ): void {
+  const refusals = new RefusalLog({
+    log: server.log,
+    after: (ms, callBack) => setTimeout(callBack, ms).unref(),
+  });
   server.setErrorHandler(async (thrown, request, reply) => {
     const error = toServiceError(thrown);
     onRefused(error.code);
     if (error.status === 500) request.log.error({ err: error.cause ?? error }, error.message);
-    else request.log.info({ code: error.code, part: error.part }, error.message);
+    else refusals.refused(error, request.log);
     return refuse(error, request, reply, drainLimits);
   });
   server.setNotFoundHandler((request, reply) => {
@@ -34,8 +39,9 @@ export async function refuse(
   reply: FastifyReply,
   drainLimits: DrainLimits,
 ): Promise<FastifyReply> {
-  if (!request.raw.complete) reply.header('connection', 'close');
   if (error.code !== 'REQUEST_TIMEOUT') await drain(request.raw, drainLimits);
+  // Only then: read to its end, the connection serves the next request, and to open another one costs both sides.
+  if (!request.raw.complete) reply.header('connection', 'close');
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
   reply.code(error.status);
   if (prefersText(request.headers.accept)) return reply.type(TEXT_CONTENT_TYPE).send(refusalLine(error));

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify';
 import { formatTraceresponse, type TraceContext } from '../tracing/trace-context.js';
 import type { Tracing } from '../tracing/tracing.js';
+import { RequestLog } from './request-log.js';
 
 export interface RequestTraces {
   /** Of the server, which calls it before anything else is done for a request. */
@@ -23,7 +24,7 @@ export function traceRequests(tracing: Tracing): RequestTraces {
       const { method = '', url = '', headers } = request;
       const context = tracing.begin({ method, url, traceparent: headers.traceparent });
       traces.set(request, context);
-      return logger.child({ ...bindings, ...fieldsOf(context) }, options);
+      return new RequestLog(() => logger.child({ ...bindings, ...fieldsOf(context) }, options));
     },
     mixin(_fields, _level, logger) {
       const context = tracing.current();

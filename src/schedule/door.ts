@@ -1,5 +1,5 @@
 // Who may wait: keeps what was promised to those who wait already, and no branch out on another's account (pure).
-import { type Forecast, forecast, type Machine } from './forecast.js';
+import { doneBehindMs, type Forecast, forecast, type Machine } from './forecast.js';
 import { inserted, type Queued } from './queue.js';
 import { branchOf, type Shares } from './shares.js';
 
@@ -26,6 +26,8 @@ export function decide<T extends Queued>(
   shares: Shares,
   machine: Machine,
 ): Decision<T> {
+  if (hasTimeToSpare(queue, newcomer, queueLimit, machine))
+    return { admitted: true, queue: [...queue, newcomer], displaced: [] };
   const today = forecast(queue, machine);
   const lateAlready = new Set(queue.filter((waiting) => isLate(waiting, today)));
   const displaced: T[] = [];
@@ -44,6 +46,20 @@ export function decide<T extends Queued>(
     displaced.push(givesWay);
     plan = plan.filter((waiting) => waiting !== givesWay);
   }
+}
+
+/** Behind all others it makes nobody late; whether it is late itself takes no more than a look along the queue. */
+function hasTimeToSpare(
+  queue: readonly Queued[],
+  newcomer: Queued,
+  queueLimit: number,
+  machine: Machine,
+): boolean {
+  const last = queue.at(-1);
+  const isLast = last === undefined || last.deadlineMs <= newcomer.deadlineMs;
+  // In a batch it would make those longer who run with it.
+  if (!isLast || queue.length >= queueLimit || machine.maxBatch > 1) return false;
+  return doneBehindMs(queue, newcomer, machine) <= newcomer.dueMs;
 }
 
 function isLate<T extends Queued>(waiting: T, { doneMs }: Forecast<T>): boolean {

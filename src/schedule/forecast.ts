@@ -42,6 +42,22 @@ export function forecast<T extends Queued>(queue: readonly T[], machine: Machine
   return { doneMs, freeMs: free[first] as number };
 }
 
+/** When `last` is done, behind all of `queue`: as `forecast` says; without batches at a fraction of the price. */
+export function doneBehindMs(queue: readonly Queued[], last: Queued, machine: Machine): number {
+  const { nowMs, maxBatch, expected } = machine;
+  if (maxBatch > 1) return forecast([...queue, last], machine).doneMs.get(last) ?? nowMs;
+  const free = machine.freeMs.map((ms) => Math.max(ms, nowMs));
+  if (free.length === 0) return nowMs;
+  let first = earliest(free);
+  for (const { graphs, deadlineMs } of queue) {
+    const endMs = (free[first] as number) + expected.ofOne(graphs);
+    if (endMs > deadlineMs) continue;
+    free[first] = endMs;
+    first = earliest(free);
+  }
+  return (free[first] as number) + expected.ofOne(last.graphs);
+}
+
 function earliest(free: readonly number[]): number {
   let first = 0;
   for (let at = 1; at < free.length; at++) if ((free[at] as number) < (free[first] as number)) first = at;

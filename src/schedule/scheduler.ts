@@ -6,7 +6,7 @@ import { Afterwards } from './afterwards.js';
 import { type Arrival, Arrivals } from './arrivals.js';
 import { decide, type Reason } from './door.js';
 import { type ExpectedTime, graphsOf } from './expected-time.js';
-import { forecast, type Machine } from './forecast.js';
+import { doneBehindMs, forecast, type Machine } from './forecast.js';
 import { type Queued, takeBatch } from './queue.js';
 import { gaveWay, queueFull, waitedInVain, wouldBeLate } from './refusals.js';
 import { Shares } from './shares.js';
@@ -106,9 +106,8 @@ export class Scheduler {
     const coming = this.#arrivals.before(deadlineMs, nowMs).map((its) => ({ ...like, deadlineMs: its }));
     const before = [...this.#queue.filter((waiting) => waiting.deadlineMs <= deadlineMs), ...coming];
     if (before.length === 0) return;
-    const newcomer = { ...like, deadlineMs };
-    const { doneMs } = forecast([...before.sort(byDeadline), newcomer], this.#machine());
-    const lateMs = (doneMs.get(newcomer) ?? nowMs) - this.#dueOf(deadlineMs, nowMs);
+    const doneMs = doneBehindMs(before.sort(byDeadline), { ...like, deadlineMs }, this.#machine());
+    const lateMs = doneMs - this.#dueOf(deadlineMs, nowMs);
     if (lateMs > 0) throw this.#refusal('late', lateMs);
   }
 

@@ -1,5 +1,5 @@
 // "traceparent" and "traceresponse" (W3C Trace Context): which trace a request belongs to.
-import { randomBytes } from 'node:crypto';
+import { randomIdBytes } from '../random-bytes.js';
 
 export interface TraceContext {
   /** 32 lower-case hexadecimal digits, not all 0. */
@@ -30,6 +30,6 @@ export function formatTraceresponse({ traceId, spanId, sampled }: TraceContext):
 
 /** Within the caller's trace, or at the beginning of a new one. Nobody here records it, whatever the caller does. */
 export function continueTrace(parent: TraceContext | undefined): TraceContext {
-  const traceId = parent?.traceId ?? randomBytes(16).toString('hex');
-  return { traceId, spanId: randomBytes(8).toString('hex'), sampled: false };
+  const traceId = parent?.traceId ?? randomIdBytes(16).toString('hex');
+  return { traceId, spanId: randomIdBytes(8).toString('hex'), sampled: false };
 }

@@ -16,6 +16,7 @@ import {
 } from '../../bench/performance/figures.js';
 import { pageOf, terminalReport } from '../../bench/performance/report.js';
 import { markdownTable } from '../../bench/table.js';
+import { loadConfig } from '../../src/config.js';
 
 const sent = (atMs: number, latencyMs: number, refusal?: string): Sent => ({ atMs, latencyMs, refusal });
 const result = (captures: readonly Sent[], probesMs = {}): LoadResult => ({
@@ -102,7 +103,13 @@ const block = (
   readyRssBytes: 200 * 2 ** 20,
   closedRssBytes: 250 * 2 ** 20,
   endRssBytes: 260 * 2 ** 20,
-  closed: [closed(1, 50, 25), closed(8, 100, 120), closed(32, 98, 400), closed(32, 45, 900, 'mix')],
+  closed: [
+    closed(1, 50, 25),
+    closed(8, 100, 120),
+    closed(32, 98, 400),
+    closed(32, 45, 900, 'mix'),
+    closed(32, 88, 450, 'png, all defective'),
+  ],
   open: [overload],
   ...change,
 });
@@ -179,7 +186,15 @@ describe('the page', () => {
       loadAverage: 0.5,
       date: '2026-01-02T03:04:05.000Z',
     },
-    options: { quick: false, rounds: 2, seconds: 5, only: [], trainer: undefined, out: 'x.md' },
+    options: {
+      quick: false,
+      rounds: 2,
+      seconds: 5,
+      warmUpSeconds: 17,
+      only: [],
+      trainer: undefined,
+      out: 'x.md',
+    },
     titles: new Map<ContenderName, string>([
       ['branchline', 'Branchline'],
       ['mosec', 'mosec'],
@@ -196,11 +211,22 @@ describe('the page', () => {
   it('says machine, versions, date, spread, and why a peer is not there', () => {
     const page = pageOf(report);
     expect(page).toContain('2026-01-02 03:04 UTC, Some CPU, 2 cores, 8 GiB, linux. Node 20.');
+    expect(page).toContain('2 rounds of 5 s a setting after 17 s of warm-up;');
+    expect(page).toContain('for 17 s that do not count');
     expect(page).toContain('LitServe: no wheel for this Python');
     expect(page).not.toMatch(/\| LitServe/);
     expect(page).toContain('| Branchline | png | 8 | 100.0 | 0.91 |');
+    expect(page).toContain('| Branchline | png, all defective | 32 | 88.0 | 0.80 |');
     expect(page).toContain('503 DEADLINE_UNREACHABLE × 820');
     expect(page).toContain('| captures/s ÷ the best peer of the same run, at equal or lower p99 | ≥ 1.10');
+  });
+
+  it('names the defaults that cost something, as they are', () => {
+    const said = `\`KEEP_CAPTURES=${loadConfig({}).keepCaptures}\``;
+    const [closedLoop = ''] = pageOf(report).split('## Open loop');
+    expect(closedLoop).toContain(said);
+    expect(pageOf(report).split('## How it was measured')[1]).toContain(said);
+    expect(terminalReport(report)).toContain(said);
   });
 
   it('prints the same on a terminal, what must hold at its end', () => {

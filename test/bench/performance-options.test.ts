@@ -10,6 +10,7 @@ describe('the command line of the bench', () => {
       quick: false,
       rounds: 3,
       seconds: 5,
+      warmUpSeconds: 20,
       only: CONTENDERS,
       trainer: undefined,
       out: join('docs', 'performance.md'),
@@ -23,13 +24,14 @@ describe('the command line of the bench', () => {
 
   it('takes contenders in their own order, and what is said over what --quick means', () => {
     const options = parseBenchOptions(['--quick', '--rounds', '2', '--only', 'mosec, branchline']);
-    expect(options).toMatchObject({ rounds: 2, seconds: 1, only: ['branchline', 'mosec'] });
+    expect(options).toMatchObject({ rounds: 2, seconds: 1, warmUpSeconds: 1, only: ['branchline', 'mosec'] });
   });
 
   it.each([
     [['--only', 'triton'], '--only triton: it must be of branchline, mosec'],
     [['--rounds', '0'], '--rounds 0: it must be a number from 1 to 100.'],
     [['--seconds', 'x'], '--seconds x'],
+    [['--warm-up', '601'], '--warm-up 601'],
     [['--slowly'], '--slowly'],
   ])('%j is a mistake', (args, words) => {
     expect(() => parseBenchOptions(args)).toThrow(words);
@@ -37,7 +39,7 @@ describe('the command line of the bench', () => {
 
   it('teaches', () => {
     expect(parseBenchOptions(['--help'])).toBe('help');
-    for (const option of ['--quick', '--rounds', '--seconds', '--only', '--trainer', '--out'])
+    for (const option of ['--quick', '--rounds', '--seconds', '--warm-up', '--only', '--trainer', '--out'])
       expect(HELP).toContain(option);
   });
 });

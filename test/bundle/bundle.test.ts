@@ -28,6 +28,12 @@ describe('openBundle', () => {
     expect(bundle.manifest.branches).toHaveLength(7);
   });
 
+  it('opens a bundle whose encoders are in half precision', async () => {
+    await edit('"fp32"', '"fp16"');
+    const { manifest } = await openBundle(copy.bundleDir);
+    expect(manifest.encoders.map(({ precision }) => precision)).toEqual(['fp16', 'fp32', 'fp32']);
+  });
+
   it('names the file whose bytes changed', async () => {
     const path = join(copy.bundleDir, 'heads', 'rgb.onnx');
     const bytes = await readFile(path);
@@ -64,6 +70,7 @@ describe('openBundle', () => {
   it.each([
     ['"channels": 3', '"channels": 2', 'modalities[2].channels must be 1 or 3'],
     ['"N",', '"M",', 'inputs[0].shape[0] must be a positive integer or "N"'],
+    ['"fp32"', '"half"', 'encoders[0].precision'],
     ['"n": 200', '"n": 199', 'scoreHistogram counts 200 parts, and n is 199'],
     ['0.3685707141179626,', '', 'scoreHistogram must have as many counts as upTo'],
     ['0.4127796693651161,', '0.33,', 'scoreHistogram upTo must rise, and end at 1'],

@@ -61,6 +61,16 @@ describe('selfTest', () => {
     );
   });
 
+  it('allows a bundle in half precision what other kernels round differently', async () => {
+    const bundle = await openTinyBundle();
+    const [first, ...others] = bundle.manifest.encoders;
+    if (first === undefined) throw new Error('the tiny bundle has no encoder');
+    const encoders = [{ ...first, precision: 'fp16' as const }, ...others];
+    const half = await readGolden({ ...bundle, manifest: { ...bundle.manifest, encoders } });
+    await expect(selfTest(half, runtime(0.019, 'rgb'))).resolves.toBeUndefined();
+    await expect(selfTest(half, runtime(0.021, 'rgb'))).rejects.toThrow('allowed: 0.02');
+  });
+
   it('does not let a NaN pass', async () => {
     await expect(selfTest(golden, runtime(Number.NaN, 'acoustic'))).rejects.toThrow('off by NaN');
   });

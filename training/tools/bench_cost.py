@@ -161,7 +161,7 @@ def _sizes(bundle: Path) -> str:
     for entry in listed:
         for tensor in onnx.load(bundle / entry["file"]).graph.initializer:
             count = int(np.prod(tensor.dims))
-            if tensor.name.startswith("module.trunk."):
+            if "module.trunk." in tensor.name:
                 trunk += count
             else:
                 learned += count

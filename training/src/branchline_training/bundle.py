@@ -114,7 +114,7 @@ def write_bundle(out: Path, parts: BundleParts, track: Track) -> None:
         "branches": branches,
         "golden": {
             "inputs": [
-                {"modality": name, **_write_array(out, f"golden/{name}.npy", parts.golden[name])}
+                {"modality": name, **write_array(out, f"golden/{name}.npy", parts.golden[name])}
                 for name in sorted(parts.specs)
             ],
             "expected": [_write_expected(out, branch, embedded) for branch in parts.branches],
@@ -164,7 +164,8 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _write_array(out: Path, file: str, array: Array) -> dict[str, str]:
+def write_array(out: Path, file: str, array: Array) -> dict[str, str]:
+    """Writes ``out/file`` (.npy) and returns its manifest entry."""
     np.save(out / file, array, allow_pickle=False)
     return {"file": file, "sha256": sha256_of(out / file)}
 
@@ -175,7 +176,7 @@ def _write_expected(out: Path, branch: Branch, embedded: Mapping[str, Array]) ->
     return {
         "branch": name,
         "score": [float(value) for value in score],
-        "map": _write_array(out, f"golden/{name}.map.npy", score_map),
+        "map": write_array(out, f"golden/{name}.map.npy", score_map),
     }
 
 

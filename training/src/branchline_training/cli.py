@@ -30,6 +30,7 @@ from .examination import examine_test, examine_training
 from .examination.findings import exit_code
 from .merge import export_single_files
 from .picture_size import fit_specs
+from .precision import PRECISIONS, Bounds, comparison_table, export_precision
 from .progress import Track, bars, silent
 from .published import LAYOUTS, import_category
 from .run_folder import RunFolder
@@ -442,22 +443,65 @@ def _verify(arguments: Arguments, track: Track) -> int:
 
 def _add_export(commands: Any) -> None:
     parser = _command(
-        commands, "export", _export, "Writes the branches of a bundle for other runtimes."
+        commands,
+        "export",
+        _export,
+        "Writes the branches of a bundle for other runtimes, or the bundle in half precision.",
+        "branchline-train export models/bracket/1 single --single-file\n"
+        "branchline-train export models/bracket/1 models/bracket/2 --precision fp16 "
+        "--data data/bracket",
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
-    parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument(
+        "out", type=Path, metavar="OUT", help="a folder; with --precision models/NAME/VERSION"
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
         "--single-file",
         action="store_true",
-        required=True,
         help="one ONNX file a branch, encoders and head merged",
+    )
+    what.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="a bundle with its trunks in half precision (for GPUs: no faster on a CPU)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="with --precision: compare both bundles on the good parts of DATA/train, and by "
+        "AUROC on DATA/test where there is one",
+    )
+    parser.add_argument(
+        "--max-auroc-loss",
+        type=float,
+        default=Bounds.auroc_loss,
+        help="of any branch, 0 to 1; more is refused (default %(default)s)",
     )
 
 
 def _export(arguments: Arguments, track: Track) -> int:
+    if arguments.precision:
+        return _export_precision(arguments, track)
     manifest = read_manifest(arguments.bundle)
     for file in export_single_files(arguments.bundle, manifest, arguments.out, track):
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _export_precision(arguments: Arguments, track: Track) -> int:
+    if arguments.data is None:
+        raise DatasetError("--precision needs --data, the folder to compare both bundles on")
+    said = export_precision(
+        arguments.bundle,
+        arguments.out,
+        arguments.precision,
+        data=arguments.data,
+        bounds=Bounds(auroc_loss=arguments.max_auroc_loss),
+        track=track,
+    )
+    print(comparison_table(said))
+    print(f"next: branchline-train verify {arguments.out}")
     return 0
 
 

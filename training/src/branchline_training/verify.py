@@ -1,6 +1,7 @@
 """Checks a bundle as a sceptic would: files, golden vectors, batches, and the merged graphs.
 
-The golden answers are torch's, so each comparison with them holds torch against ONNX.
+The golden answers are torch's, so each comparison with them holds torch against ONNX. Those of a
+bundle in fp16 are its own graphs' (decision 0027).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from .progress import Track
 from .runtime import Answer, BundleRuntime
 
 TOLERANCE = 1e-4
+# Kernels round in other places: maps of golden parts move by 0.004 where nothing is rounded, by
+# 0.012 where every sum of products is (decision 0027). The service allows as much.
+FP16_TOLERANCE = 0.02
 Array = npt.NDArray[Any]
 
 
@@ -60,11 +64,14 @@ def verify(bundle: Path, track: Track) -> list[Check]:
             alone = _apart(runtime.run(one), (truth[0][i : i + 1], truth[1][i : i + 1]), 1)
             batches["1"] = max(batches["1"], alone)
         merged = max(merged, _merged_apart(bundle, manifest, branch["id"], signals, truth))
+    half = any(entry["precision"] == "fp16" for entry in manifest["encoders"])
+    whose = "its own golden answers" if half else "torch"
+    tolerance = FP16_TOLERANCE if half else TOLERANCE
     checks += [
-        _difference(f"onnxruntime against torch, batch {size}", worst)
+        _difference(f"onnxruntime against {whose}, batch {size}", worst, tolerance)
         for size, worst in batches.items()
     ]
-    checks.append(_difference("merged graphs against torch", merged))
+    checks.append(_difference(f"merged graphs against {whose}", merged, tolerance))
     return checks
 
 
@@ -110,5 +117,5 @@ def _apart(answer: Answer, truth: tuple[Array, Array], count: int) -> float:
     return float(max(by_score, by_map))
 
 
-def _difference(name: str, worst: float) -> Check:
-    return Check(name, worst <= TOLERANCE, f"largest difference {worst:.1e}", worst)
+def _difference(name: str, worst: float, tolerance: float) -> Check:
+    return Check(name, worst <= tolerance, f"largest difference {worst:.1e}", worst)
