@@ -42,8 +42,8 @@ module.exports = {
     {
       name: 'leaves',
       severity: 'error',
-      comment: 'errors, inspection, canonical-json and group-commit import nothing of ours',
-      from: { path: '^dist/src/(errors|inspection|canonical-json|group-commit)\\.js$' },
+      comment: 'errors, inspection, canonical-json, group-commit and misspelt import nothing of ours',
+      from: { path: '^dist/src/(errors|inspection|canonical-json|group-commit|misspelt)\\.js$' },
       to: { path: '^dist/src/' },
     },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },

@@ -1,10 +1,10 @@
 // The configuration: the only reader of process.env, checked once, then frozen.
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { misspeltName } from './config/misspelt.js';
 import { parseRedisUrl } from './config/redis-address.js';
 import { mayHoldPassword, settingsOf } from './config/show.js';
 import { keepCaptures } from './inspection.js';
+import { misspeltName } from './misspelt.js';
 import type { GateLimits } from './modality/gate.js';
 
 const text = z.string().trim().min(1, 'must not be blank');
@@ -83,6 +83,8 @@ const environment = z.object({
   REDIS_URL: redisUrl.optional(),
   REDIS_SENTINEL_PASSWORD: text.optional(),
   REDIS_CA_FILE: text.optional(),
+  REDIS_TLS_CERT_FILE: text.optional(),
+  REDIS_TLS_KEY_FILE: text.optional(),
   SPOOL_PATH: text.optional(),
   SPOOL_LIMIT_BYTES: integer(0, Number.MAX_SAFE_INTEGER).default(1024 * MIB),
   STORE_TIMEOUT_MS: integer(1, 600_000).default(2000),
@@ -207,7 +209,7 @@ function faultBetween(env: z.infer<typeof environment>): string | undefined {
   const { HOST, API_KEYS_FILE, ALLOW_UNAUTHENTICATED, METRICS_ACCESS } = env;
   const { JWT_JWKS_FILE, JWT_ISSUER, JWT_AUDIENCE, JWT_LINES_CLAIM } = env;
   const { TLS_CERT_FILE, TLS_KEY_FILE, TLS_CLIENT_CA_FILE } = env;
-  const { REDIS_URL, REDIS_CA_FILE, REDIS_SENTINEL_PASSWORD } = env;
+  const { REDIS_URL, REDIS_CA_FILE, REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE, REDIS_SENTINEL_PASSWORD } = env;
   const asksNobody = API_KEYS_FILE === undefined && JWT_JWKS_FILE === undefined;
   if (asksNobody && !ALLOW_UNAUTHENTICATED && !isLoopback(HOST))
     return (
@@ -227,6 +229,10 @@ function faultBetween(env: z.infer<typeof environment>): string | undefined {
     return 'TLS_CLIENT_CA_FILE: clients show certificates over TLS only; set TLS_CERT_FILE and TLS_KEY_FILE too';
   if (REDIS_CA_FILE !== undefined && REDIS_URL?.tls !== true)
     return 'REDIS_CA_FILE: it says whom to trust over TLS, and REDIS_URL is not rediss://…';
+  if ((REDIS_TLS_CERT_FILE === undefined) !== (REDIS_TLS_KEY_FILE === undefined))
+    return 'REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: set both, or neither';
+  if (REDIS_TLS_CERT_FILE !== undefined && REDIS_URL?.tls !== true)
+    return 'REDIS_TLS_CERT_FILE: certificates are shown over TLS only, and REDIS_URL is not rediss://…';
   if (REDIS_SENTINEL_PASSWORD !== undefined && REDIS_URL?.kind !== 'sentinel')
     return 'REDIS_SENTINEL_PASSWORD: there are sentinels with a REDIS_URL of redis+sentinel://… only';
   return undefined;
@@ -256,7 +262,11 @@ function toConfig(env: z.infer<typeof environment>) {
     storePath: env.STORE_PATH,
     redis: env.REDIS_URL,
     redisSentinelPassword: env.REDIS_SENTINEL_PASSWORD,
-    redisCaFile: env.REDIS_CA_FILE,
+    redisTls: {
+      caFile: env.REDIS_CA_FILE,
+      certFile: env.REDIS_TLS_CERT_FILE,
+      keyFile: env.REDIS_TLS_KEY_FILE,
+    },
     spoolPath: env.SPOOL_PATH ?? `${env.STORE_PATH}-spool`,
     spoolLimitBytes: env.SPOOL_LIMIT_BYTES,
     storeTimeoutMs: env.STORE_TIMEOUT_MS,

@@ -35,9 +35,7 @@ export const captureMetadata = z.strictObject({
   partId: identifier.optional(),
   productId: identifier.optional(),
   recipe: identifier.optional(),
-  capturedAt: z.iso
-    .datetime({ offset: true, error: 'must be a time with a zone, such as 2026-01-02T03:04:05+01:00' })
-    .optional(),
+  capturedAt: z.iso.datetime({ offset: true }).optional(),
   deadlineMs: deadlineMs.optional(),
   attributes: z
     .record(

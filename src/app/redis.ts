@@ -1,5 +1,6 @@
 // Opens the connection to Redis: one server, the master that sentinels name, or a cluster.
 import { readFile } from 'node:fs/promises';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { Cluster, type DNSLookupFunction, Redis } from 'ioredis';
 import type { RedisAddress } from '../config/redis-address.js';
 import type { Config } from '../config.js';
@@ -15,10 +16,10 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** Between two looks for a master, or for a node of the cluster. */
 const LOOK_AGAIN_MS = 250;
 
-/** Throws an Error of one line that names the variable: the address does not answer, or the CA cannot be read. */
+/** Throws an Error of one line that names the variable: the address does not answer, or a file of TLS is not right. */
 export async function connectRedis(
   address: RedisAddress,
-  config: Pick<Config, 'storeTimeoutMs' | 'redisCaFile' | 'redisSentinelPassword'>,
+  config: Pick<Config, 'storeTimeoutMs' | 'redisTls' | 'redisSentinelPassword'>,
   log: Log,
 ): Promise<RedisConnection> {
   let isOpen = false;
@@ -51,11 +52,10 @@ type CommonOptions = Awaited<ReturnType<typeof optionsOf>>;
 
 async function optionsOf(
   { tls, username, password, database }: RedisAddress,
-  { storeTimeoutMs, redisCaFile }: Pick<Config, 'storeTimeoutMs' | 'redisCaFile'>,
+  { storeTimeoutMs, redisTls }: Pick<Config, 'storeTimeoutMs' | 'redisTls'>,
 ) {
-  const ca = redisCaFile === undefined ? undefined : await readCa(redisCaFile);
   return {
-    ...(tls && { tls: ca === undefined ? {} : { ca } }),
+    ...(tls && { tls: await readTls(redisTls) }),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     db: database,
@@ -107,12 +107,32 @@ function clusterOptions(options: CommonOptions) {
 
 const passName: DNSLookupFunction = (address, done) => done(null, address);
 
-async function readCa(path: string): Promise<string> {
+async function readTls({ caFile, certFile, keyFile }: Config['redisTls']): Promise<SecureContextOptions> {
+  const ca = await readPem('REDIS_CA_FILE', caFile, (pem) => ({ ca: pem }));
+  const cert = await readPem('REDIS_TLS_CERT_FILE', certFile, (pem) => ({ cert: pem }));
+  const key = await readPem('REDIS_TLS_KEY_FILE', keyFile, (pem) => ({ ...cert, key: pem }));
+  return { ...ca, ...key };
+}
+
+/** As an option of TLS; nothing where there is no file. */
+async function readPem(
+  variable: string,
+  path: string | undefined,
+  optionOf: (pem: string) => SecureContextOptions,
+): Promise<SecureContextOptions> {
+  if (path === undefined) return {};
+  const fail = (what: string, cause: unknown) =>
+    new Error(`${variable}=${path}: it ${what} (${(cause as Error).message})`, { cause });
+  const pem = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw fail('cannot be read', cause);
+  });
+  const option = optionOf(pem);
   try {
-    return await readFile(path, 'utf8');
+    createSecureContext(option);
   } catch (cause) {
-    throw new Error(`REDIS_CA_FILE=${path}: it cannot be read (${(cause as Error).message})`, { cause });
+    throw fail('cannot be used for TLS', cause);
   }
+  return option;
 }
 
 function whatOf({ kind, hosts, master }: RedisAddress): string {

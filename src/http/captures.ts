@@ -11,12 +11,13 @@ import type { ResultStore } from '../store/store.js';
 import { assertOwnLine } from './access.js';
 import { captureAnswer, inspectionAnswer } from './answers.js';
 import type { ByteBudget } from './byte-budget.js';
-import { jsonBodyOf, readJsonBody } from './json-body.js';
+import { jsonBodyOf, readJsonBytes } from './json-body.js';
 import type { MetricsPage } from './metrics.js';
 import { METADATA_LIMIT_BYTES } from './multipart.js';
 import { captureLine, inspectionLine, jsonOrLine } from './plain-text.js';
 import { problems } from './problem.js';
 import { announcedBytes, readBody } from './read-body.js';
+import { parseMetadata } from './read-capture.js';
 import { prefer, prefersAsync, REPLAYED, sendAccepted } from './respond-async.js';
 import { watchClient } from './waiting-client.js';
 
@@ -108,10 +109,8 @@ export function captureRoutes(instance: FastifyInstance, options: CaptureRouteOp
     '/v1/captures/:captureId/metadata',
     { schema: metadataSchema, config: { documentedBody: jsonBodyOf(captureMetadata) } },
     async (request, reply) => {
-      const metadata = await readJsonBody(request, captureMetadata, {
-        bodyStallMs,
-        maxBytes: METADATA_LIMIT_BYTES,
-      });
+      const body = await readJsonBytes(request, { bodyStallMs, maxBytes: METADATA_LIMIT_BYTES });
+      const metadata = parseMetadata(body.toString('utf8'));
       assertOwnLine(request, metadata.lineId);
       const { view, created } = await captures.putMetadata(request.params.captureId, metadata);
       reply.code(created ? 201 : 200);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ServiceError } from '../errors.js';
 import { parseJson } from './json-text.js';
 import { announcedBytes, readBody } from './read-body.js';
+import { badRequest, IN_OUR_WORDS } from './wording.js';
 
 export interface JsonBodyLimits {
   /** A body of which nothing comes for so long is cut off. */
@@ -22,37 +23,33 @@ export function jsonBodyOf(schema: z.ZodType) {
   return { content: { 'application/json': { schema: rest } } };
 }
 
-/**
- * Throws ServiceError BAD_REQUEST, naming the field at fault, UNSUPPORTED_MEDIA_TYPE where the body says it is none,
- * and as readBody.
- */
+/** Throws ServiceError BAD_REQUEST, naming the field at fault, and as readJsonBytes. */
 export async function readJsonBody<T>(
   request: FastifyRequest,
   schema: z.ZodType<T>,
-  { bodyStallMs, maxBytes = MAX_BYTES }: JsonBodyLimits,
+  limits: JsonBodyLimits,
 ): Promise<T> {
+  const parsed = schema.safeParse(parseJson(await readJsonBytes(request, limits)), IN_OUR_WORDS);
+  if (!parsed.success) throw badRequest(parsed.error, 'The body');
+  parsedBodies.set(request, parsed.data);
+  return parsed.data;
+}
+
+const NEVER = new AbortController().signal;
+
+/**
+ * Too small to be worth a claim on the memory budget. Throws ServiceError UNSUPPORTED_MEDIA_TYPE where the body says
+ * it is no JSON, and as readBody.
+ */
+export async function readJsonBytes(
+  request: FastifyRequest,
+  { bodyStallMs, maxBytes = MAX_BYTES }: JsonBodyLimits,
+): Promise<Buffer> {
   // 'json' is what the parser of server.ts says; without a content type there is no body to say anything of.
   if (request.body !== undefined && request.body !== 'json')
     throw new ServiceError('UNSUPPORTED_MEDIA_TYPE', {
       detail: `Send application/json here, not ${request.headers['content-type']}.`,
     });
-  const parsed = schema.safeParse(parseJson(await readSmall(request, bodyStallMs, maxBytes)));
-  if (parsed.success) {
-    parsedBodies.set(request, parsed.data);
-    return parsed.data;
-  }
-  const issue = parsed.error.issues[0];
-  const where = z.core.toDotPath(issue?.path ?? []);
-  throw new ServiceError('BAD_REQUEST', {
-    detail: `${where === '' ? 'The body' : where}: ${issue?.message ?? 'not valid'}.`,
-    ...(where === '' ? {} : { part: where }),
-  });
-}
-
-const NEVER = new AbortController().signal;
-
-/** Too small to be worth a claim on the memory budget. */
-async function readSmall(request: FastifyRequest, bodyStallMs: number, maxBytes: number): Promise<Buffer> {
   try {
     return await readBody(request.raw, {
       announcedBytes: announcedBytes(request.raw, maxBytes),

@@ -1,6 +1,4 @@
 // Every error as application/problem+json (RFC 9457), from the one table; never a 500 for a client's mistake.
-import type { FastifyError } from 'fastify';
-import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type ErrorCode, ServiceError } from '../errors.js';
 import { asText } from './plain-text.js';
@@ -55,30 +53,11 @@ const DETAILS: Readonly<Record<string, string>> = {
 
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  if (hasZodFastifySchemaValidationErrors(error)) return outsideTheBody(error);
   const { statusCode, message, code } = error as { statusCode?: number; message?: string; code?: string };
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500)
     return new ServiceError('INTERNAL', { detail: 'The service failed; its log says why.', cause: error });
   return new ServiceError(BY_STATUS[statusCode] ?? 'BAD_REQUEST', {
     detail: DETAILS[code ?? ''] ?? message ?? 'The request is not understood.',
-    cause: error,
-  });
-}
-
-const PLACES: Readonly<Record<string, string>> = {
-  querystring: 'The query',
-  headers: 'The headers',
-  params: 'The address',
-};
-
-/** What breaks the schema of a query, a header or a path, in the words for a field of a body. */
-function outsideTheBody(error: FastifyError): ServiceError {
-  const [issue] = error.validation ?? [];
-  const field = issue?.instancePath.slice(1) ?? '';
-  const place = PLACES[error.validationContext ?? ''] ?? 'The request';
-  return new ServiceError('BAD_REQUEST', {
-    detail: `${field === '' ? place : field}: ${issue?.message ?? 'not valid'}.`,
-    ...(field === '' ? {} : { part: field }),
     cause: error,
   });
 }

@@ -6,6 +6,7 @@ import { type CaptureMetadata, captureMetadata } from '../inspection.js';
 import { parseJson } from './json-text.js';
 import { assertMetadataSize, METADATA_PART, readMultipart } from './multipart.js';
 import { type BodyReading, readBody } from './read-body.js';
+import { IN_OUR_WORDS } from './wording.js';
 
 export interface ReceivedCapture {
   readonly parts: ReadonlyMap<string, Uint8Array>;
@@ -67,7 +68,7 @@ function readRaw(body: Buffer, { modality, metadata }: CaptureQuery): ReceivedCa
 }
 
 function readJson(body: Buffer): ReceivedCapture {
-  const parsed = jsonCapture.safeParse(parseJson(body));
+  const parsed = jsonCapture.safeParse(parseJson(body), IN_OUR_WORDS);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const inMetadata = issue?.path[0] === METADATA_PART;
@@ -83,7 +84,8 @@ function readJson(body: Buffer): ReceivedCapture {
   return { parts, metadata };
 }
 
-function parseMetadata(text: string | undefined): CaptureMetadata {
+/** Throws ServiceError BAD_METADATA, PART_TOO_LARGE. */
+export function parseMetadata(text: string | undefined): CaptureMetadata {
   if (text === undefined) return {};
   assertMetadataSize(Buffer.byteLength(text));
   const refuse = (detail: string, cause?: unknown) =>
@@ -94,7 +96,7 @@ function parseMetadata(text: string | undefined): CaptureMetadata {
   } catch (cause) {
     throw refuse(`The metadata is not JSON: ${(cause as Error).message}.`, cause);
   }
-  const parsed = captureMetadata.safeParse(json);
+  const parsed = captureMetadata.safeParse(json, IN_OUR_WORDS);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw refuse(describe(issue && { ...issue, path: [METADATA_PART, ...issue.path] }));

@@ -1,7 +1,7 @@
 // The HTTP server: parsers, limits, documentation and routes around the line. Builds it; main listens.
 import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
-import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { serializerCompiler } from 'fastify-type-provider-zod';
 import type { ModelRegistry } from '../bundle/registry.js';
 import type { Captures } from '../captures/captures.js';
 import type { ErrorCode } from '../errors.js';
@@ -36,6 +36,7 @@ import { recipeRoutes } from './recipes.js';
 import { reviewRoutes } from './reviews.js';
 import { setSecurityHeaders } from './security-headers.js';
 import { traceRequests } from './trace.js';
+import { validatorCompiler } from './validate.js';
 import { shuttingDown } from './waiting-client.js';
 import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
 

@@ -1,4 +1,4 @@
-// Makes prom-client's instruments from the catalogue. With metrics.ts, the only importer of prom-client.
+// Makes prom-client's instruments from the catalogue. With metrics.ts and process.ts, the only importer of prom-client.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { MetricSpec } from './catalogue.js';
 

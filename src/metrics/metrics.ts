@@ -1,5 +1,5 @@
 // Counts what the rooms report, by the catalogue; the app wires their callbacks to it.
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import type { DriftReport } from '../drift/drift.js';
 import type { ErrorCode } from '../errors.js';
 import { type Inspection, verdict as verdicts } from '../inspection.js';
@@ -7,7 +7,9 @@ import { BoundedLabels } from './bounded-labels.js';
 import { CATALOGUE } from './catalogue.js';
 import { showDrift } from './drift.js';
 import { createInstruments } from './instruments.js';
+import { processMetrics } from './process.js';
 import { createTritonMetrics } from './triton.js';
+import { beginAtZero } from './zeros.js';
 
 export type Stage = 'receive' | 'decode' | 'gate' | 'queue' | 'run' | 'judge' | 'store' | 'render';
 
@@ -84,18 +86,15 @@ const NO_LINE = 'none';
 /** And all statuses above it. */
 const REFUSED = 400;
 
-/** Alerts look at their rate, which does not see a series that begins with 1. */
-const WATCHED: readonly ErrorCode[] = ['DEADLINE_UNREACHABLE', 'OVERLOADED'];
-
 /** One registry an app, so that several can live in one process. */
 export function createMetrics({ lines = [], triton: withTriton = false }: MetricsOptions = {}): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
   const m = createInstruments(CATALOGUE, registry);
   const triton = withTriton ? createTritonMetrics(registry) : undefined;
+  const page = Registry.merge([processMetrics(), registry]);
   const lineLabels = new BoundedLabels(lines);
   const labelOf = (lineId: string | null) => lineLabels.of(lineId ?? NO_LINE);
-  for (const code of WATCHED) m.branchline_refusals_total.inc({ code }, 0);
+  beginAtZero(m);
   // What nobody has counted yet is not 0.
   m.branchline_review_backlog.remove();
   const took = (stage: Stage, seconds: number) =>
@@ -127,8 +126,8 @@ export function createMetrics({ lines = [], triton: withTriton = false }: Metric
   };
 
   return {
-    contentType: registry.contentType,
-    scrape: () => registry.metrics(),
+    contentType: page.contentType,
+    scrape: () => page.metrics(),
     httpAnswered(method, route, status, seconds) {
       m.branchline_http_requests_total.inc({ method, route, status });
       if (status < REFUSED) m.branchline_http_request_seconds.observe({ method, route, status }, seconds);

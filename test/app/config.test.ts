@@ -149,6 +149,18 @@ describe('loadConfig', () => {
   it.each([
     [{ REDIS_CA_FILE: 'ca.pem', REDIS_URL: 'redis://one' }, 'REDIS_CA_FILE: it says whom to trust over TLS'],
     [
+      { REDIS_TLS_CERT_FILE: 'own.pem', REDIS_URL: 'rediss://one' },
+      'REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: set both, or neither',
+    ],
+    [
+      { REDIS_TLS_KEY_FILE: 'own.key', REDIS_URL: 'rediss://one' },
+      'REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: set both, or neither',
+    ],
+    [
+      { REDIS_TLS_CERT_FILE: 'own.pem', REDIS_TLS_KEY_FILE: 'own.key', REDIS_URL: 'redis://one' },
+      'REDIS_TLS_CERT_FILE: certificates are shown over TLS only, and REDIS_URL is not rediss://…',
+    ],
+    [
       { REDIS_SENTINEL_PASSWORD: 'x', REDIS_URL: 'redis://one' },
       'REDIS_SENTINEL_PASSWORD: there are sentinels',
     ],

@@ -1,5 +1,7 @@
 // Redis behind sentinels, as a cluster and over TLS: real servers of the test's own, and a master that dies.
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -104,6 +106,33 @@ describe('sentinels', () => {
     );
     await expect(open({ REDIS_URL: url('parts') })).rejects.toThrow(/cannot be used: .*NOAUTH/);
   }, 20_000);
+
+  it('are told of where none answers', async () => {
+    const port = await freePort();
+    await expect(open({ REDIS_URL: `redis+sentinel://127.0.0.1:${port}/parts` })).rejects.toThrow(
+      /^REDIS_URL: the master "parts" of the sentinels at 127\.0\.0\.1:\d+ cannot be used: All sentinels are unreachable/,
+    );
+  });
+});
+
+describe('an endpoint that stands for several', () => {
+  it('is asked anew where the server behind it refuses writes: it is no master any more', async () => {
+    const [old, next] = [await server(), await server()];
+    let behind = old;
+    const endpoint = createServer((client) => {
+      const upstream = connect(behind.port, '127.0.0.1');
+      client.pipe(upstream).pipe(client);
+      for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
+    });
+    await born(once(endpoint.listen(0, '127.0.0.1'), 'listening'), async () => endpoint.close());
+    const { port } = endpoint.address() as AddressInfo;
+    const { store } = await open({ REDIS_URL: `redis://127.0.0.1:${port}` });
+    await store.save(anInspection({ captureId: 'before' }), NOTHING);
+    await ask(old, 'REPLICAOF', '127.0.0.1', `${next.port}`);
+    behind = next;
+    await store.save(anInspection({ captureId: 'after' }), NOTHING).catch(() => {});
+    await until(async () => (await ask(next, 'ZCARD', '{branchline}:feed')) === 1);
+  });
 });
 
 describe('a cluster', () => {
@@ -186,18 +215,22 @@ describe('a cluster', () => {
     expect(Date.now() - startedMs).toBeLessThan(25_000);
   }, 30_000);
 
-  it('says where no node answers', async () => {
+  it('says where no node answers, and why a node is of no use', async () => {
     const port = await freePort();
     await expect(open({ REDIS_URL: `redis+cluster://127.0.0.1:${port}` })).rejects.toThrow(
-      /^REDIS_URL: the cluster at 127\.0\.0\.1:\d+ cannot be used: /,
+      `REDIS_URL: the cluster at 127.0.0.1:${port} cannot be used: Connection is closed.`,
+    );
+    const single = await server();
+    await expect(open({ REDIS_URL: `redis+cluster://127.0.0.1:${single.port}` })).rejects.toThrow(
+      /^REDIS_URL: the cluster at .* cannot be used: ERR This instance has cluster support disabled$/,
     );
   });
 });
 
 describe('TLS', () => {
   const file = (name: string) => join(fixturesDir, 'tls', name);
-  const settings = (tlsPort: number) => [
-    ...['--tls-port', `${tlsPort}`, '--tls-auth-clients', 'no', '--tls-ca-cert-file', file('ca.pem')],
+  const settings = (tlsPort: number, authClients = 'no') => [
+    ...['--tls-port', `${tlsPort}`, '--tls-auth-clients', authClients, '--tls-ca-cert-file', file('ca.pem')],
     ...['--tls-cert-file', file('server.pem'), '--tls-key-file', file('server.key')],
   ];
 
@@ -211,5 +244,29 @@ describe('TLS', () => {
     await expect(open({ REDIS_URL, REDIS_CA_FILE: '/nowhere/ca.pem' })).rejects.toThrow(
       /^REDIS_CA_FILE=\/nowhere\/ca\.pem: it cannot be read/,
     );
+  });
+
+  it('shows its own certificate to a Redis that lets nobody in without one', async () => {
+    const port = await freePort();
+    await server(settings(port, 'yes'));
+    const env = { REDIS_URL: `rediss://127.0.0.1:${port}`, REDIS_CA_FILE: file('ca.pem') };
+    const REDIS_TLS_CERT_FILE = file('client.pem');
+    const own = { ...env, REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: file('client.key') };
+    const { store } = await open(own);
+    await store.save(anInspection({ captureId: 'shown' }), NOTHING);
+    expect((await store.list({ limit: 1 })).items[0]?.captureId).toBe('shown');
+    await expect(open(env)).rejects.toThrow(/^REDIS_URL: the Redis at 127\.0\.0\.1:\d+ cannot be used: /);
+  });
+
+  it.each([
+    ['REDIS_TLS_CERT_FILE', '/nowhere.pem', 'it cannot be read (ENOENT'],
+    ['REDIS_TLS_KEY_FILE', '/nowhere.key', 'it cannot be read (ENOENT'],
+    ['REDIS_TLS_CERT_FILE', file('client.key'), 'it cannot be used for TLS ('],
+    ['REDIS_TLS_KEY_FILE', file('client.pem'), 'it cannot be used for TLS ('],
+    ['REDIS_TLS_KEY_FILE', file('server.key'), 'it cannot be used for TLS (error:05800074:x509 certificate'],
+  ])('names %s=%s before it looks for Redis', async (variable, path, message) => {
+    const own = { REDIS_TLS_CERT_FILE: file('client.pem'), REDIS_TLS_KEY_FILE: file('client.key') };
+    const env = { REDIS_URL: 'rediss://127.0.0.1:1', ...own, [variable]: path };
+    await expect(open(env)).rejects.toThrow(`${variable}=${path}: ${message}`);
   });
 });

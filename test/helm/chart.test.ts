@@ -29,6 +29,13 @@ const podOf = (objects: Rendered[]) => workloadOf(objects).spec.template;
 const envOf = (objects: Rendered[]): { name: string; value?: string; valueFrom?: object }[] =>
   podOf(objects).spec.containers[0].env;
 
+function expectRedisFiles(objects: Rendered[], items: object[]): void {
+  const { volumes, containers } = podOf(objects).spec;
+  expect(volumes).toContainEqual({ name: 'redis-tls', secret: { secretName: 'mine', items } });
+  const mount = { name: 'redis-tls', mountPath: '/etc/branchline-redis', readOnly: true };
+  expect(containers[0].volumeMounts).toContainEqual(mount);
+}
+
 describe.each(CASES)('with $name the chart', ({ values, kinds }) => {
   let objects: Rendered[];
   beforeAll(async () => {
@@ -130,14 +137,23 @@ describe('the pod', () => {
       valueFrom: { secretKeyRef: { name: 'mine', key: 'word' } },
     });
     expect(envOf(objects)).toContainEqual({ name: 'REDIS_CA_FILE', value: '/etc/branchline-redis/ca.pem' });
-    const { volumes, containers } = podOf(objects).spec;
-    const secret = { secretName: 'mine', items: [{ key: 'ca.crt', path: 'ca.pem' }] };
-    expect(volumes).toContainEqual({ name: 'redis-ca', secret });
-    const mount = { name: 'redis-ca', mountPath: '/etc/branchline-redis', readOnly: true };
-    expect(containers[0].volumeMounts).toContainEqual(mount);
+    expectRedisFiles(objects, [{ key: 'ca.crt', path: 'ca.pem' }]);
     const policy = objects.find(({ kind }) => kind === 'NetworkPolicy');
     const ports = [6379, 26_379].map((port) => ({ port, protocol: 'TCP' }));
     expect(policy?.spec.egress).toContainEqual({ ports });
+  });
+
+  it('shows Redis the certificate of a Secret', async () => {
+    const redis = { existingSecret: 'mine', caKey: 'ca.crt', certKey: 'tls.crt', keyKey: 'tls.key' };
+    const objects = await renderer.render({ store: { type: 'redis', redis } });
+    const at = (file: string) => `/etc/branchline-redis/${file}.pem`;
+    expect(envOf(objects)).toContainEqual({ name: 'REDIS_TLS_CERT_FILE', value: at('cert') });
+    expect(envOf(objects)).toContainEqual({ name: 'REDIS_TLS_KEY_FILE', value: at('key') });
+    expectRedisFiles(objects, [
+      { key: 'ca.crt', path: 'ca.pem' },
+      { key: 'tls.crt', path: 'cert.pem' },
+      { key: 'tls.key', path: 'key.pem' },
+    ]);
   });
 
   it('asks for keys where it is given them, from a folder that follows its Secret, and otherwise says that it does not', async () => {

@@ -51,6 +51,13 @@ export const CASES: readonly ChartCase[] = [
     },
     kinds: SHARED,
   },
+  {
+    name: 'a certificate for Redis, and no authority',
+    values: {
+      store: { type: 'redis', redis: { existingSecret: 'redis', certKey: 'tls.crt', keyKey: 'tls.key' } },
+    },
+    kinds: SHARED,
+  },
   { name: 'a GPU', values: { gpu: { enabled: true } }, kinds: STATEFUL },
   {
     name: 'two GPUs of the default class, and Redis',
@@ -159,6 +166,10 @@ export const UNFIT: readonly { readonly values: object; readonly says: string }[
   { values: { keys: {} }, says: 'keys: name the Secret of API keys' },
   { values: { tokens: { ...tokens, audience: '' } }, says: 'tokens: set issuer and audience too' },
   { values: { store: { type: 'redis' } }, says: 'store.redis.existingSecret: name the Secret' },
+  {
+    values: { store: { type: 'redis', redis: { existingSecret: 'redis', certKey: 'tls.crt' } } },
+    says: 'store.redis: set certKey and keyKey, or neither',
+  },
   {
     values: { ...redis, autoscaling: { hpa: { enabled: true }, keda: { enabled: true } } },
     says: 'autoscaling: hpa and keda',

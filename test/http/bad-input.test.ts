@@ -186,15 +186,16 @@ describe('the metadata', () => {
   it('is not JSON', () => refused('lineId=L1', 'BAD_METADATA', /^The metadata is not JSON: /));
 
   it.each([
-    [{ lineId: 7 }, /^metadata\.lineId: .*string/],
+    [{ lineId: 7 }, /^metadata\.lineId: must be a text, not a number\.$/],
     [{ capturedAt: 'yesterday' }, /^metadata\.capturedAt: must be a time with a zone, such as /],
     [
       { attributes: { nested: {} } },
       /^metadata\.attributes\.nested: must be a text .*, a number, true or false/,
     ],
-    [{ modalities: { depth: { scale: 'mm' } } }, /^metadata\.modalities\.depth\.scale: .*number/],
-    [{ lineID: 'L1' }, /^metadata: .*"lineID"/],
-    ['[]', /^metadata: .*object/],
+    [{ modalities: { depth: { scale: 'mm' } } }, /^metadata\.modalities\.depth\.scale: must be a number/],
+    [{ lineID: 'L1' }, /^metadata: there is no field "lineID"; the nearest is "lineId"\.$/],
+    [{ shift: 2 }, /^metadata: there is no field "shift"; known: captureId, lineId, stationId, /],
+    ['[]', /^metadata: must be an object, not a list\.$/],
   ])('is of the wrong shape: %j', (metadata, detail) => refused(metadata, 'BAD_METADATA', detail));
 
   it('speaks of a modality the model does not know', () =>
@@ -262,7 +263,7 @@ describe('the body', () => {
     );
     await expectRefused(
       '{}',
-      { status: 400, code: 'BAD_REQUEST', detail: /modalities/, part: 'modalities' },
+      { status: 400, code: 'BAD_REQUEST', detail: /: modalities: is missing/, part: 'modalities' },
       json,
     );
     await expectRefused(

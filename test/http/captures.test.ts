@@ -181,10 +181,10 @@ describe('bad input', () => {
       'metadata with an unknown field',
       () => putMetadata('b-4', { lineid: 'x' }),
       400,
-      'BAD_REQUEST',
-      undefined,
+      'BAD_METADATA',
+      'metadata',
     ],
-    ['metadata that are no JSON', () => putMetadata('b-4', '{'), 400, 'BAD_REQUEST', undefined],
+    ['metadata that are no JSON', () => putMetadata('b-4', '{'), 400, 'BAD_METADATA', 'metadata'],
     ['an unknown recipe', () => putMetadata('b-4', { recipe: 'soup' }), 422, 'UNKNOWN_RECIPE', 'metadata'],
     ['10 MB of metadata', () => putMetadata('b-4', ' '.repeat(10_000_000)), 413, 'BODY_TOO_LARGE', undefined],
     [

@@ -80,7 +80,7 @@ it.each([
 
 it.each([
   ['limit=501', { part: 'limit', detail: expect.stringMatching(/^limit: .*500\.$/) }],
-  ['limitt=5', { detail: 'The query: Unrecognized key: "limitt".' }],
+  ['limitt=5', { detail: 'The query: there is no field "limitt"; the nearest is "limit".' }],
 ])('names what is wrong in ?%s as it would a field of a body', async (query, problem) => {
   expect(await page(query)).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST', ...problem } });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from '@jest/globals';
+import performanceHooks from 'node:perf_hooks';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { Inspection } from '../../src/inspection.js';
 import { MAX_NAMES } from '../../src/metrics/bounded-labels.js';
 import { CATALOGUE, TRITON_CATALOGUE } from '../../src/metrics/catalogue.js';
@@ -26,6 +27,8 @@ const inspection = {
 
 /** Each line has a series for each. */
 const VERDICTS = 4;
+
+const labelled = (label: string) => (value: string) => `${label}="${value}"`;
 
 const of = (changes: Partial<Inspection>): Inspection => ({ ...inspection, ...changes });
 
@@ -108,9 +111,38 @@ describe('metrics', () => {
     expect(text).toContain('branchline_batch_size_bucket{le="2"} 0');
     expect(text).toContain('branchline_batch_size_bucket{le="4"} 1');
     expect(text).toContain('branchline_refusals_total{code="OVERLOADED"} 2');
-    expect(text).toContain('branchline_refusals_total{code="DEADLINE_UNREACHABLE"} 0');
     expect(text).toContain('branchline_worker_stuck_total 1');
     expect(text).toContain('branchline_workers_stuck 1');
+  });
+
+  it.each([
+    ['branchline_refusals_total', ['code="DEADLINE_UNREACHABLE"', 'code="OVERLOADED"']],
+    ['branchline_captures_set_aside_total', ['code="INTERNAL"', 'code="WORKER_LOST"', 'code="WORKER_STUCK"']],
+    [
+      'branchline_in_flight_refused_total',
+      ['announced', 'body', 'pixels', 'stalled'].map(labelled('reason')),
+    ],
+    [
+      'branchline_capture_images_total',
+      ['behind', 'evicted', 'failed', 'kept', 'no_room'].map(labelled('outcome')),
+    ],
+    [
+      'branchline_retention_removed_total',
+      [
+        ...['age', 'bytes'].map(labelled('what="images",reason')),
+        ...['age', 'bytes', 'count', 'unacked'].map(labelled('what="records",reason')),
+      ],
+    ],
+    [
+      'branchline_push_deliveries_total',
+      [
+        'channel="mqtt",outcome="delivered"',
+        ...['dead', 'delivered', 'ended', 'failed'].map(labelled('channel="webhook",outcome')),
+      ],
+    ],
+  ])('begins %s with 0, so that a rate sees the first', async (name, labels) => {
+    const series = seriesOf(await createMetrics().scrape(), name);
+    expect(series.sort()).toEqual(labels.map((each) => `${name}{${each}} 0`));
   });
 
   it('says nothing of the review backlog before somebody counted it', async () => {
@@ -135,6 +167,18 @@ describe('metrics', () => {
     expect(text).toMatch(/^process_resident_memory_bytes \d/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds \d/m);
   });
+});
+
+it('watches the process once, however many services are opened and closed in it', async () => {
+  const watch = jest.spyOn(performanceHooks, 'monitorEventLoopDelay');
+  const observe = jest.spyOn(performanceHooks.PerformanceObserver.prototype, 'observe');
+  try {
+    for (let opened = 0; opened < 3; opened++) await createMetrics().scrape();
+    expect(watch.mock.calls.length).toBeLessThanOrEqual(1);
+    expect(observe.mock.calls.length).toBeLessThanOrEqual(1);
+  } finally {
+    jest.restoreAllMocks();
+  }
 });
 
 describe('labels that clients choose', () => {

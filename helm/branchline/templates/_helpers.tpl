@@ -64,6 +64,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- else if not .Values.store.redis.existingSecret }}
 {{- fail "store.redis.existingSecret: name the Secret that holds the URL of Redis" }}
+{{- else if ne (empty .Values.store.redis.certKey) (empty .Values.store.redis.keyKey) }}
+{{- fail "store.redis: set certKey and keyKey, or neither" }}
 {{- end }}
 {{- if and .Values.autoscaling.hpa.enabled .Values.autoscaling.keda.enabled }}
 {{- fail "autoscaling: hpa and keda would pull at the same replicas; enable one" }}

@@ -103,8 +103,8 @@ spec:
         # The whole folder: a file mounted alone would not follow its Secret.
         - { name: keys, mountPath: /etc/branchline-keys, readOnly: true }
         {{- end }}
-        {{- if and (eq .Values.store.type "redis") .Values.store.redis.caKey }}
-        - { name: redis-ca, mountPath: /etc/branchline-redis, readOnly: true }
+        {{- if and (eq .Values.store.type "redis") (include "branchline.redisFiles" .) }}
+        - { name: redis-tls, mountPath: /etc/branchline-redis, readOnly: true }
         {{- end }}
         {{- if .Values.tokens.existingConfigMap }}
         - { name: tokens, mountPath: /etc/branchline-tokens, readOnly: true }
@@ -118,11 +118,12 @@ spec:
     {{- if eq .Values.store.type "redis" }}
     - name: store
       emptyDir: { sizeLimit: {{ .Values.store.redis.spoolSize }} }
-    {{- with .Values.store.redis.caKey }}
-    - name: redis-ca
+    {{- with include "branchline.redisFiles" . }}
+    - name: redis-tls
       secret:
         secretName: {{ $.Values.store.redis.existingSecret }}
-        items: [{ key: {{ . }}, path: ca.pem }]
+        items:
+          {{- . | nindent 10 }}
     {{- end }}
     {{- end }}
     {{- if eq .Values.models.source "download" }}
@@ -172,6 +173,19 @@ securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: { drop: [ALL] }
+{{- end }}
+
+{{/* Of the Secret, what TLS to Redis needs as files. */}}
+{{- define "branchline.redisFiles" -}}
+{{- with .Values.store.redis }}
+{{- if .caKey }}
+- { key: {{ .caKey }}, path: ca.pem }
+{{- end }}
+{{- if .certKey }}
+- { key: {{ .certKey }}, path: cert.pem }
+- { key: {{ .keyKey }}, path: key.pem }
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "branchline.resources" -}}
@@ -226,6 +240,10 @@ securityContext:
 {{- end }}
 {{- if .Values.store.redis.caKey }}
 - { name: REDIS_CA_FILE, value: /etc/branchline-redis/ca.pem }
+{{- end }}
+{{- if .Values.store.redis.certKey }}
+- { name: REDIS_TLS_CERT_FILE, value: /etc/branchline-redis/cert.pem }
+- { name: REDIS_TLS_KEY_FILE, value: /etc/branchline-redis/key.pem }
 {{- end }}
 - { name: SPOOL_PATH, value: /var/lib/branchline/spool }
 {{- end }}

@@ -40,6 +40,10 @@ describe('balance', () => {
     expect(held.differences).toEqual([]);
     const row = { station: 'station-1', made: 2, inspected: 1, failed: 1, polled: 2, acked: 2 };
     expect(held.rows).toEqual([row]);
+    const shown = balanceReport({ ...held, rows: [row, { ...row, station: 'station-2', failed: 3 }] });
+    expect(shown).toMatch(/^station +made +inspected +failed +polled +acked$/m);
+    expect(shown).toMatch(/^station-1 +2 +1 +1 +2 +2$/m);
+    expect(shown).toMatch(/^all +4 +2 +4 +4 +4$/m);
   });
 
   it('takes a revision for the same part', () => {

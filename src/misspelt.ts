@@ -1,16 +1,16 @@
-// Finds a variable that was meant to be one of ours, and is not.
+// Finds a name that was meant to be one of ours, and is not.
 
 /** One slip. Two would take names of other programs for ours: SSL_CERT_FILE is two letters from TLS_CERT_FILE. */
 const SLIPS = 1;
 
-/** The first of `given` that is none of `known` but nearly one. */
+/** The first of `given` that is none of `known` but nearly one, whatever its case. */
 export function misspeltName(
   given: readonly string[],
   known: readonly string[],
 ): { given: string; meant: string } | undefined {
   for (const name of given) {
     if (known.includes(name)) continue;
-    const meant = known.find((other) => distance(name.toUpperCase(), other) <= SLIPS);
+    const meant = known.find((other) => distance(name.toUpperCase(), other.toUpperCase()) <= SLIPS);
     if (meant !== undefined) return { given: name, meant };
   }
   return undefined;
