@@ -64,8 +64,9 @@ async function optionsOf(
     // A server that hangs is cut off: the commands it never answers would pile up here, maps and all.
     commandTimeout: storeTimeoutMs,
     socketTimeout: storeTimeoutMs,
-    // After a failover what was the master refuses writes: the next connection looks for the new one.
-    reconnectOnError: ({ message }: Error) => message.startsWith('READONLY'),
+    // After a failover what was the master refuses writes: the next connection looks for the new one. Redis 6 says so
+    // of a script in the middle of the line.
+    reconnectOnError: ({ message }: Error) => /\bREADONLY\b/.test(message),
   };
 }
 

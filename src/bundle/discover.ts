@@ -24,9 +24,11 @@ async function locate(modelsDir: string, reference: string, names: string[]): Pr
     .filter((folder) => /^[1-9]\d*$/.test(folder))
     .sort((a, b) => Number(a) - Number(b));
   const chosen = version ?? versions.at(-1);
-  if (chosen === undefined || !versions.includes(chosen))
+  if (chosen === undefined)
+    throw new Error(`MODELS: "${name}" in ${modelsDir} has no version; they are folders named 1, 2, …`);
+  if (!versions.includes(chosen))
     throw new Error(
-      `MODELS: no version ${version ?? ''} of "${name}" in ${modelsDir}; there: ${versions.join(', ') || 'none'}`,
+      `MODELS: no version ${chosen} of "${name}" in ${modelsDir}; there: ${versions.join(', ') || 'none'}`,
     );
   return join(modelsDir, name, chosen);
 }

@@ -1,4 +1,4 @@
-import { appendFile, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { openBundle } from '../../src/bundle/bundle.js';
@@ -162,6 +162,10 @@ describe('discoverBundles', () => {
     );
     await expect(discoverBundles(fixturesDir, ['tiny@7'])).rejects.toThrow(
       /no version 7 of "tiny".*there: 1/,
+    );
+    await mkdir(join(copy.modelsDir, 'empty'));
+    await expect(discoverBundles(copy.modelsDir, ['empty'])).rejects.toThrow(
+      /MODELS: "empty" in .* has no version/,
     );
     await expect(discoverBundles(join(fixturesDir, 'nowhere'), [])).rejects.toThrow(
       /MODELS_DIR: .*cannot be read/,
