@@ -177,6 +177,20 @@ describe('the file of keys', () => {
   });
 });
 
+describe('a token that names no key', () => {
+  it('is accepted where one key alone could have signed it, and refused where several could', async () => {
+    const own = await issuerOf(['ES256', 'RS256']);
+    const unnamed = await own.token({}, own.keys[0], { kid: undefined });
+    const identified = async () => (await tokensOf({}, own.path)).tokens.identify(unnamed, Date.now());
+    expect(await identified()).toHaveProperty('caller.id', 'jwt:anna');
+    await own.write([...own.keys, await signingKey('ES256', 'the-next')].map(({ jwk }) => jwk));
+    expect(await identified()).toEqual(
+      refused('it names no key (kid), and several of JWT_JWKS_FILE could have signed it'),
+    );
+    await own.remove();
+  });
+});
+
 describe('the service', () => {
   let service: RunningService;
   let parts: Readonly<Record<string, Buffer>>;
