@@ -1,6 +1,7 @@
 // The process of the ceiling: as many raw workers as asked for, begun at the same moment.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import '../../src/worker/no-telemetry.js';
 import type { FromRawWorker, RawResult, RawTask, ToRawWorker } from './protocol.js';
 
 process.once('message', async (task: RawTask) => {

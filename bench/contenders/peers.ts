@@ -88,6 +88,8 @@ export function peer(name: PeerName, { graph, python }: PeerInstallation): Conte
           PATH: process.env.PATH,
           HOME: process.env.HOME,
           PYTHONDONTWRITEBYTECODE: '1',
+          // Nobody is to report to ONNX Runtime's maker, nor to be measured while it does.
+          ORT_DISABLE_TELEMETRY: '1',
           PEER_GRAPH: graph,
           PEER_PORT: String(port),
           PEER_WORKERS: workers,

@@ -1,4 +1,5 @@
 // Runs branches on ONNX Runtime: encoders, then the head, wired by name. The only importer of onnxruntime-node.
+import './no-telemetry.js';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { pick, type Rows, toAnswer } from './answer.js';
 import { assemble, type EncoderBatch, type HeadBatch, samplesOf } from './batch.js';

@@ -18,6 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import branchline_training  # noqa: F401 - before onnxruntime, which would report to its maker
+
+# isort: split
 import numpy as np
 import onnx
 import onnxruntime as ort
