@@ -1,8 +1,10 @@
 // The process of the ceiling: as many raw workers as asked for, begun at the same moment.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import '../../src/worker/no-telemetry.js';
 import type { FromRawWorker, RawResult, RawTask, ToRawWorker } from './protocol.js';
+
+// As the service does: before ONNX Runtime is loaded, or it reports to its maker.
+process.env.ORT_DISABLE_TELEMETRY = '1';
 
 process.once('message', async (task: RawTask) => {
   const workers = Array.from({ length: task.workers }, (_, i) => begin(task, i));
