@@ -104,6 +104,7 @@ const environment = z.object({
   WORKER_STUCK_FACTOR: integer(2, 10_000).default(20),
   WORKER_STUCK_FLOOR_MS: integer(1, 3_600_000).default(10_000),
   MAX_BATCH: integer(1, 1024).optional(),
+  MAX_TURN: integer(1, 1024).default(8),
   QUEUE_LIMIT: integer(1, 1_000_000).default(64),
   BODY_LIMIT_BYTES: integer(1024, 2048 * MIB).default(32 * MIB),
   BODY_STALL_MS: integer(1, 60_000).default(5000),
@@ -280,6 +281,7 @@ function toConfig(env: z.infer<typeof environment>) {
     workerStuckFloorMs: env.WORKER_STUCK_FLOOR_MS,
     /** Without it: by the provider that starts. */
     maxBatch: env.MAX_BATCH,
+    maxTurn: env.MAX_TURN,
     queueLimit: env.QUEUE_LIMIT,
     bodyLimitBytes: env.BODY_LIMIT_BYTES,
     bodyStallMs: env.BODY_STALL_MS,

@@ -6,7 +6,7 @@ import type { Metrics } from '../metrics/metrics.js';
 import { ExpectedTime } from '../schedule/expected-time.js';
 import { LoneRuns } from '../schedule/lone-runs.js';
 import { Scheduler } from '../schedule/scheduler.js';
-import { type RunCalls, WorkerPool } from '../worker/pool.js';
+import { type RunTurn, WorkerPool } from '../worker/pool.js';
 import type { Startup, WorkerModel } from '../worker/protocol.js';
 
 /** The smallest verb of a logger. */
@@ -63,6 +63,7 @@ export async function openInference(
     expected,
     queueLimit: config.queueLimit,
     maxBatch: config.maxBatch ?? (pool.provider.active === 'cpu' ? CPU_BATCH : ACCELERATOR_BATCH),
+    maxTurn: config.maxTurn,
     nowMs: () => performance.now(),
     onDepth: metrics.queueDepth,
     onBatch: metrics.batchStarted,
@@ -136,13 +137,12 @@ function bytesOf(graphs: Readonly<Record<string, Uint8Array>>, name: string): Ui
 }
 
 /** What the self-test takes is the first that is known of a graph's time. Read anew: held, it would be never used again. */
-async function proveAll(bundles: readonly Bundle[], run: RunCalls, expected: ExpectedTime): Promise<void> {
+async function proveAll(bundles: readonly Bundle[], run: RunTurn, expected: ExpectedTime): Promise<void> {
   for (const bundle of bundles)
     await selfTest(await readGolden(bundle), async (calls) => {
-      const startedMs = performance.now();
-      const { outcomes, graphs } = await run(calls);
-      expected.observe(bundle.key, graphs, calls.length, performance.now() - startedMs);
-      return outcomes;
+      const [result] = await run([calls]);
+      expected.observe(bundle.key, result?.graphs ?? []);
+      return result?.outcomes ?? [];
     });
 }
 

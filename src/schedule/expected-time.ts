@@ -15,15 +15,14 @@ const WAY = 'way';
 export class ExpectedTime {
   readonly #fits = new Map<string, RunTimeFit>();
 
-  /** `wallMs`: from handing the batch to the worker until its answer is there. No graphs: the run says nothing. */
-  observe(model: string, graphs: readonly GraphTime[], samples: number, wallMs: number): void {
-    if (graphs.length === 0) return;
-    let insideMs = 0;
-    for (const graph of graphs) {
-      insideMs += graph.ms;
-      this.#fit(nameOf(model, graph)).observe(graph.samples, graph.ms);
-    }
-    this.#fit(WAY).observe(samples, Math.max(0, wallMs - insideMs));
+  /** Of one batch. */
+  observe(model: string, graphs: readonly GraphTime[]): void {
+    for (const graph of graphs) this.#fit(nameOf(model, graph)).observe(graph.samples, graph.ms);
+  }
+
+  /** `ms`: of the time from handing `samples` to the worker until their answers are there, what no graph took. */
+  observeWay(samples: number, ms: number): void {
+    this.#fit(WAY).observe(samples, Math.max(0, ms));
   }
 
   ofOne(graphs: GraphNames): number {

@@ -1,12 +1,10 @@
 // Gives a run that has the machine to itself all of its cores; where there are several, each has one.
 import type { RunResult } from '../worker/inference-worker.js';
-import type { BranchCall } from '../worker/protocol.js';
+import type { Turn } from '../worker/protocol.js';
 import type { Runner } from './scheduler.js';
 
 /** As much of the workers as is asked for here. */
 export interface Workers extends Runner {
-  /** Those that run and those that are idle. */
-  readonly alive: number;
   /** Those that run, also those that do not come back from it. */
   readonly busy: number;
   close(): Promise<void>;
@@ -33,20 +31,24 @@ export class LoneRuns implements Runner {
     return Math.max(0, this.#workers.idle - (lone === undefined ? 0 : lone.alive - lone.idle));
   }
 
+  get alive(): number {
+    return this.#workers.alive;
+  }
+
   /** Lone runs under way. */
   get busy(): number {
     return this.#lone?.busy ?? 0;
   }
 
   /** Throws as the workers'. */
-  async run(calls: readonly BranchCall[], expectedMs: number): Promise<RunResult> {
+  async run(turn: Turn, expectedMs: number): Promise<readonly RunResult[]> {
     const lone = this.#lone;
     const isAlone = this.#workers.idle === this.#workers.alive;
     if (lone === undefined || !isAlone || lone.idle === 0 || this.#closing)
-      return this.#workers.run(calls, expectedMs);
-    const { outcomes } = await lone.run(calls, expectedMs);
+      return this.#workers.run(turn, expectedMs);
+    const results = await lone.run(turn, expectedMs);
     // What it took says nothing of a run among others, and the door must not promise by it.
-    return { outcomes, graphs: [] };
+    return results.map(({ outcomes }) => ({ outcomes, graphs: [] }));
   }
 
   /** Lets a run end; runs that come later are the workers'. */

@@ -24,18 +24,55 @@ export function inserted<T extends Queued>(queue: readonly T[], newcomer: T): T[
   return [...queue.slice(0, low), newcomer, ...queue.slice(low)];
 }
 
+export interface TurnLimits {
+  /** Captures of one batch, at most. */
+  readonly maxBatch: number;
+  /** Captures of all batches; one batch may be larger. */
+  readonly maxTurn: number;
+  /** When the last batch must be done, for there to be more than one. */
+  readonly untilMs: number;
+}
+
+/**
+ * Takes out of `queue` what a worker is given at once: the next batch, and within the limits those after it. Empty
+ * where nothing waits.
+ */
+export function takeTurn<T extends Queued>(
+  queue: T[],
+  nowMs: number,
+  { maxBatch, maxTurn, untilMs }: TurnLimits,
+  expected: ExpectedTime,
+): T[][] {
+  const turn: T[][] = [];
+  let left = maxTurn;
+  let endMs = nowMs;
+  for (let next = queue[0]; next !== undefined; next = queue[0]) {
+    const isFirst = turn.length === 0;
+    if (!isFirst && (left < 1 || endMs + expected.ofOne(next.graphs) > untilMs)) break;
+    const batch = isFirst
+      ? takeBatch(queue, endMs, maxBatch, expected)
+      : takeBatch(queue, endMs, Math.min(maxBatch, left), expected, untilMs);
+    turn.push(batch);
+    left -= batch.length;
+    endMs += expected.ofBatch(batch.map(({ graphs }) => graphs));
+  }
+  return turn;
+}
+
 /**
  * Takes the next batch out of `queue`: its first, and those behind it that share an encoder with it, as long as the
- * first stays within its deadline. Empty where nothing waits.
+ * first stays within its deadline, and all are done by `untilMs`. Empty where nothing waits.
  */
 export function takeBatch<T extends Queued>(
   queue: T[],
   nowMs: number,
   maxBatch: number,
   expected: ExpectedTime,
+  untilMs = Number.POSITIVE_INFINITY,
 ): T[] {
   const first = queue.shift();
   if (first === undefined) return [];
+  const latestMs = Math.min(first.deadlineMs, untilMs);
   const batch = [first];
   for (let at = 0; at < queue.length && batch.length < maxBatch; ) {
     const next = queue[at] as T;
@@ -44,7 +81,7 @@ export function takeBatch<T extends Queued>(
       continue;
     }
     const endMs = nowMs + expected.ofBatch([...batch, next].map(({ graphs }) => graphs));
-    if (endMs > first.deadlineMs) break;
+    if (endMs > latestMs) break;
     batch.push(next);
     queue.splice(at, 1);
   }

@@ -1,22 +1,25 @@
 // The captures before the workers: earliest deadline first, bounded, nobody promised what cannot be kept.
 import { ServiceError } from '../errors.js';
 import type { RunResult } from '../worker/inference-worker.js';
-import type { BatchAnswer, BranchCall } from '../worker/protocol.js';
+import type { BatchAnswer, BranchCall, Turn } from '../worker/protocol.js';
 import { Afterwards } from './afterwards.js';
 import { type Arrival, Arrivals } from './arrivals.js';
 import { decide, type Reason } from './door.js';
 import { type ExpectedTime, graphsOf } from './expected-time.js';
 import { doneBehindMs, forecast, type Machine } from './forecast.js';
-import { type Queued, takeBatch } from './queue.js';
+import { Patience } from './patience.js';
+import { type Queued, takeTurn } from './queue.js';
 import { gaveWay, queueFull, waitedInVain, wouldBeLate } from './refusals.js';
 import { Shares } from './shares.js';
 
 /** The smallest verb the scheduler needs of the workers. */
 export interface Runner {
-  /** How many batches would start at once. */
+  /** How many turns would start at once. */
   readonly idle: number;
-  /** `calls` of one model; one outcome a call, in their order. Throws ServiceError where they fail together. */
-  run(calls: readonly BranchCall[], expectedMs: number): Promise<RunResult>;
+  /** Those that run a turn, and those that are idle. */
+  readonly alive: number;
+  /** One result a batch, in their order. Throws ServiceError where they fail together. */
+  run(turn: Turn, expectedMs: number): Promise<readonly RunResult[]>;
 }
 
 export interface SchedulerOptions {
@@ -26,6 +29,8 @@ export interface SchedulerOptions {
   readonly queueLimit: number;
   /** Captures of one run. */
   readonly maxBatch: number;
+  /** Captures that a worker is given at once, unless one batch is larger. */
+  readonly maxTurn: number;
   readonly nowMs: () => number;
   readonly onDepth: (depth: number) => void;
   /** `model` is that of the batch's calls. */
@@ -44,6 +49,7 @@ export interface Submission {
 
 export interface ScheduledAnswer {
   readonly answer: BatchAnswer;
+  /** From its submission to its answer all that is not its run: for a worker, and for the others of its turn. */
   readonly queueMs: number;
 }
 
@@ -56,6 +62,10 @@ interface Waiting extends Submission, Queued {
 /** Share of a capture's time that the door leaves free for what the forecast does not know. */
 const SLACK = 0.1;
 
+/** Of the shortest time that a capture lately had: whoever is in haste must not find the workers taken for long. */
+const TURN_SHARE = 0.1;
+const LONGEST_TURN_MS = 100;
+
 /** Queues full of captures: long enough to tell a crowd from a neighbour, short enough to forget yesterday's. */
 const LATELY = 2;
 
@@ -66,8 +76,9 @@ export class Scheduler {
   readonly #shares: Shares;
   readonly #afterwards = new Afterwards();
   readonly #arrivals = new Arrivals();
+  readonly #patience = new Patience();
   #last: Queued | undefined;
-  /** When each running batch is expected to end. */
+  /** When each running turn is expected to end. */
   readonly #running = new Set<{ readonly endMs: number }>();
 
   constructor(options: SchedulerOptions) {
@@ -138,12 +149,13 @@ export class Scheduler {
         reject,
       };
       this.#last = waiting;
+      this.#patience.observe(submission.deadlineMs - enqueuedMs, enqueuedMs);
       submission.signal.addEventListener('abort', () => this.#abandon(waiting), { once: true });
       if (enqueuedMs >= waiting.deadlineMs) reject(waitedInVain(0));
       // Tried even where the estimate says no: it is how an estimate that went wrong is put right.
       else if (this.#options.runner.idle > 0) {
         this.#shares.letIn(waiting);
-        void this.#start([waiting], enqueuedMs);
+        void this.#start([[waiting]], enqueuedMs);
       } else this.#admit(waiting);
     });
   }
@@ -158,10 +170,24 @@ export class Scheduler {
     while (this.#options.runner.idle > 0 && this.#queue.length > 0) {
       const nowMs = this.#options.nowMs();
       this.#dropHopeless(nowMs);
-      const batch = takeBatch(this.#queue, nowMs, this.#options.maxBatch, this.#options.expected);
-      if (batch.length > 0) void this.#start(batch, nowMs);
+      const turn = this.#takeTurn(nowMs);
+      if (turn.length > 0) void this.#start(turn, nowMs);
     }
     this.#options.onDepth(this.#queue.length);
+  }
+
+  /**
+   * The more answers come at once, the less the event loop costs the workers. Each leaves the others their share of the
+   * queue, and nobody is answered late for the sake of those behind.
+   */
+  #takeTurn(nowMs: number): Waiting[][] {
+    const { runner, maxBatch, maxTurn, expected } = this.#options;
+    const [first] = this.#queue;
+    if (first === undefined) return [];
+    const share = Math.floor(this.#queue.length / runner.alive);
+    const longestMs = Math.min(LONGEST_TURN_MS, TURN_SHARE * this.#patience.shortestMs(nowMs));
+    const untilMs = Math.min(nowMs + longestMs, first.deadlineMs - this.#afterwards.estimateMs);
+    return takeTurn(this.#queue, nowMs, { maxBatch, maxTurn: Math.min(maxTurn, share), untilMs }, expected);
   }
 
   #admit(newcomer: Waiting): void {
@@ -191,25 +217,42 @@ export class Scheduler {
     }
   }
 
-  async #start(batch: readonly Waiting[], startedMs: number): Promise<void> {
+  async #start(turn: readonly (readonly Waiting[])[], startedMs: number): Promise<void> {
     const { runner, expected, onBatch, nowMs } = this.#options;
-    const expectedMs = expected.ofBatch(batch.map(({ graphs }) => graphs));
+    let expectedMs = 0;
+    for (const batch of turn) {
+      expectedMs += expected.ofBatch(batch.map(({ graphs }) => graphs));
+      onBatch(batch.length, modelOf(batch));
+    }
     const running = { endMs: startedMs + expectedMs };
     this.#running.add(running);
-    const calls = batch.map(({ call }) => call);
-    const model = calls[0]?.model ?? '';
-    onBatch(batch.length, model);
     try {
-      const { outcomes, graphs } = await runner.run(calls, expectedMs);
-      expected.observe(model, graphs, batch.length, nowMs() - startedMs);
-      batch.forEach((waiting, at) => {
-        settle(waiting, outcomes[at], startedMs);
-      });
+      const results = await runner.run(
+        turn.map((batch) => batch.map(({ call }) => call)),
+        expectedMs,
+      );
+      const endedMs = nowMs();
+      this.#learn(turn, results, endedMs - startedMs);
+      for (const [at, batch] of turn.entries())
+        for (const [its, waiting] of batch.entries()) settle(waiting, results[at]?.outcomes[its], endedMs);
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      for (const { reject } of turn.flat()) reject(error);
     } finally {
       this.#running.delete(running);
     }
+  }
+
+  /** Nothing, where a batch could not be run together: then the rest of the turn's time is unknown too. */
+  #learn(turn: readonly (readonly Waiting[])[], results: readonly RunResult[], wallMs: number): void {
+    const { expected } = this.#options;
+    if (results.some(({ graphs }) => graphs.length === 0)) return;
+    let wayMs = wallMs;
+    for (const [at, batch] of turn.entries()) {
+      const graphs = results[at]?.graphs ?? [];
+      expected.observe(modelOf(batch), graphs);
+      for (const { ms } of graphs) wayMs -= ms;
+    }
+    expected.observeWay(turn.flat().length, wayMs);
   }
 
   /** A call that already runs cannot be stopped; its caller is let go and the answer is thrown away. */
@@ -246,15 +289,19 @@ function byDeadline(one: Queued, other: Queued): number {
   return one.deadlineMs - other.deadlineMs;
 }
 
+function modelOf(batch: readonly Waiting[]): string {
+  return batch[0]?.call.model ?? '';
+}
+
 function settle(
   { call, enqueuedMs, resolve, reject }: Waiting,
   outcome: RunResult['outcomes'][number] | undefined,
-  startedMs: number,
+  endedMs: number,
 ): void {
   if (outcome === undefined)
     reject(
       new ServiceError('INTERNAL', { detail: `The worker gave no answer for branch "${call.branch}".` }),
     );
   else if (outcome instanceof ServiceError) reject(outcome);
-  else resolve({ answer: outcome, queueMs: startedMs - enqueuedMs });
+  else resolve({ answer: outcome, queueMs: Math.max(0, endedMs - enqueuedMs - outcome.runMs) });
 }

@@ -1,7 +1,7 @@
 // The inference thread: opens the models, then answers one Run after the other until it is drained.
 import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import type { BranchCall, FromWorker, Outcome, Result, Run, Startup, ToWorker } from './protocol.js';
+import type { Batch, BatchResult, FromWorker, Outcome, Run, Startup, ToWorker } from './protocol.js';
 import { openModels } from './providers.js';
 import type { ModelSession } from './session.js';
 
@@ -51,12 +51,16 @@ async function start({ models, options }: Startup): Promise<void> {
   }
 }
 
-async function run({ runId, calls }: Run): Promise<void> {
-  const { outcomes, graphs } = await together(calls);
-  send({ type: 'result', runId, outcomes, graphs }, outcomes.flatMap(buffersOf));
+async function run({ runId, turn }: Run): Promise<void> {
+  const batches: BatchResult[] = [];
+  for (const batch of turn) batches.push(await together(batch));
+  send(
+    { type: 'result', runId, batches },
+    batches.flatMap(({ outcomes }) => outcomes.flatMap(buffersOf)),
+  );
 }
 
-async function together(calls: readonly BranchCall[]): Promise<Pick<Result, 'outcomes' | 'graphs'>> {
+async function together(calls: Batch): Promise<BatchResult> {
   try {
     const { answers, graphs } = await sessionOf(calls).run(calls);
     return { outcomes: answers.map((answer) => ({ answer })), graphs };
@@ -67,13 +71,13 @@ async function together(calls: readonly BranchCall[]): Promise<Pick<Result, 'out
 }
 
 /** One bad sample fails its whole batch; alone it fails alone. */
-async function oneByOne(calls: readonly BranchCall[]): Promise<Outcome[]> {
+async function oneByOne(calls: Batch): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const call of calls) outcomes.push(...(await together([call])).outcomes);
   return outcomes;
 }
 
-function sessionOf([first]: readonly BranchCall[]): ModelSession {
+function sessionOf([first]: Batch): ModelSession {
   const session = sessions.get(first?.model ?? '');
   if (session === undefined) throw new Error(`model ${first?.model} is not loaded`);
   return session;

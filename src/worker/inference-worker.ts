@@ -4,15 +4,16 @@ import './no-telemetry.js';
 import { ServiceError } from '../errors.js';
 import type {
   BatchAnswer,
-  BranchCall,
   FromWorker,
   GraphTime,
   Outcome,
   ProviderReport,
   Startup,
   ToWorker,
+  Turn,
 } from './protocol.js';
 
+/** Of one batch. */
 export interface RunResult {
   /** One a call, in their order; an error where that call alone could not be run. */
   readonly outcomes: readonly (BatchAnswer | ServiceError)[];
@@ -20,7 +21,7 @@ export interface RunResult {
 }
 
 interface PendingRun {
-  readonly resolve: (result: RunResult) => void;
+  readonly resolve: (results: readonly RunResult[]) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -69,13 +70,13 @@ export class InferenceWorker {
     });
   }
 
-  /** `calls` of one model. Throws ServiceError WORKER_LOST if the thread dies meanwhile. */
-  run(calls: readonly BranchCall[]): Promise<RunResult> {
+  /** One result a batch, in their order. Throws ServiceError WORKER_LOST if the thread dies meanwhile. */
+  run(turn: Turn): Promise<readonly RunResult[]> {
     const runId = this.#nextRunId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(runId, { resolve, reject });
       // Cloned, not moved: buffers made only to be moved away would fill the heap that the event loop's thread collects.
-      this.#send({ type: 'run', runId, calls }, []);
+      this.#send({ type: 'run', runId, turn }, []);
     });
   }
 
@@ -106,10 +107,9 @@ export class InferenceWorker {
         this.#settleStart?.reject(new Error(message.message));
         break;
       case 'result':
-        this.#take(message.runId)?.resolve({
-          outcomes: message.outcomes.map(answerOrError),
-          graphs: message.graphs,
-        });
+        this.#take(message.runId)?.resolve(
+          message.batches.map(({ outcomes, graphs }) => ({ outcomes: outcomes.map(answerOrError), graphs })),
+        );
         break;
       case 'drained':
         this.#drained = true;
@@ -130,7 +130,7 @@ export class InferenceWorker {
     for (const { reject } of this.#pending.values())
       reject(
         new ServiceError('WORKER_LOST', {
-          detail: 'The inference worker died on this capture; send it again.',
+          detail: 'The inference worker died on this capture or one beside it; send it again.',
           retryAfterSeconds: 1,
           cause: why,
         }),

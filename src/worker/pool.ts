@@ -1,9 +1,9 @@
-// The inference threads: gives each call to an idle one, replaces the dead, drains them all before the exit.
+// The inference threads: gives each turn to an idle one, replaces the dead, drains them all before the exit.
 import { ServiceError } from '../errors.js';
 import { InferenceWorker, type RunResult } from './inference-worker.js';
-import type { BranchCall, ProviderReport, Startup } from './protocol.js';
+import type { ProviderReport, Startup, Turn } from './protocol.js';
 
-export type RunCalls = (calls: readonly BranchCall[]) => Promise<RunResult>;
+export type RunTurn = (turn: Turn) => Promise<readonly RunResult[]>;
 
 /** A run that takes longer than both is stuck. */
 export interface StuckLimits {
@@ -19,7 +19,7 @@ export interface PoolOptions {
   /** Made anew for each thread, since its buffers are moved there. */
   readonly startup: () => Promise<Startup>;
   /** Proves and warms a thread before it gets work; a throw keeps it out. */
-  readonly admit: (run: RunCalls) => Promise<void>;
+  readonly admit: (run: RunTurn) => Promise<void>;
   readonly stuck: StuckLimits;
   /** Calls back after `ms`, unless what it returns is called before. Injected so that no test sleeps. */
   readonly after: (ms: number, callBack: () => void) => () => void;
@@ -96,15 +96,15 @@ export class WorkerPool {
     return this.#alive.size - this.#idle.length + this.#stuck.size;
   }
 
-  /** Only while `idle` > 0. `calls` of one model. Throws ServiceError WORKER_LOST, WORKER_STUCK. */
-  async run(calls: readonly BranchCall[], expectedMs: number): Promise<RunResult> {
+  /** Only while `idle` > 0. One result a batch. Throws ServiceError WORKER_LOST, WORKER_STUCK. */
+  async run(turn: Turn, expectedMs: number): Promise<readonly RunResult[]> {
     const worker = this.#idle.pop();
     if (worker === undefined) throw new Error('run() was called with no idle worker');
     const { stuck, after } = this.#options;
     const limitMs = Math.max(stuck.floorMs, stuck.factor * expectedMs);
     const stopWatching = after(limitMs, () => this.#giveUp(worker, limitMs));
     try {
-      return await worker.run(calls);
+      return await worker.run(turn);
     } finally {
       stopWatching();
       this.#release(worker);
@@ -154,7 +154,7 @@ export class WorkerPool {
     const worker = new InferenceWorker(this.#options.entry);
     try {
       this.#provider = await worker.start(startup);
-      await this.#options.admit((calls) => worker.run(calls));
+      await this.#options.admit((turn) => worker.run(turn));
     } catch (error) {
       await worker.drain();
       throw error;

@@ -71,11 +71,15 @@ export interface Startup {
   readonly models: readonly WorkerModel[];
   readonly options: SessionOptions;
 }
+/** Calls of one model that share its encoders' runs. */
+export type Batch = readonly BranchCall[];
+/** What a worker is given at once: batches it runs one after the other, and answers together. */
+export type Turn = readonly Batch[];
+
 export interface Run {
   readonly type: 'run';
   readonly runId: number;
-  /** Of one model; they share its encoders' runs. */
-  readonly calls: readonly BranchCall[];
+  readonly turn: Turn;
 }
 /** Finish what runs, release the sessions, answer Drained. */
 export interface Drain {
@@ -91,10 +95,14 @@ export interface StartFailed {
   readonly type: 'start-failed';
   readonly message: string;
 }
-/** One outcome a call, in their order. */
 export interface Result {
   readonly type: 'result';
   readonly runId: number;
+  /** One a batch, in their order. */
+  readonly batches: readonly BatchResult[];
+}
+export interface BatchResult {
+  /** One a call, in their order. */
   readonly outcomes: readonly Outcome[];
   /** Empty where the calls could not be run together. */
   readonly graphs: readonly GraphTime[];

@@ -22,10 +22,10 @@ function machine({ workers = 2, opens = true }: { workers?: number; opens?: bool
       run: () => {
         ran.push(name);
         busy++;
-        return new Promise<RunResult>((resolve) => {
+        return new Promise<readonly RunResult[]>((resolve) => {
           ends.push(() => {
             busy--;
-            resolve({ outcomes: [], graphs });
+            resolve([{ outcomes: [], graphs }]);
           });
         });
       },
@@ -85,8 +85,8 @@ describe('a run that is alone', () => {
     const lone = runs.run([], 0);
     const other = runs.run([], 0);
     for (const end of ends) end();
-    expect((await lone).graphs).toEqual([]);
-    expect((await other).graphs).toEqual(graphs);
+    expect((await lone)[0]?.graphs).toEqual([]);
+    expect((await other)[0]?.graphs).toEqual(graphs);
   });
 
   it('is one of several until its worker is open, and where it cannot be opened', async () => {

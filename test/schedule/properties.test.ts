@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ServiceError } from '../../src/errors.js';
-import { answerOf, byHand, callOf, type RunningBatch, settled } from './support.js';
+import { byHand, callOf, type RunningTurn, settled } from './support.js';
 
 const BRANCHES = ['rgb', 'depth+rgb', 'acoustic', 'acoustic+depth+rgb'];
 
@@ -81,6 +81,7 @@ const settings = fc.record({
   workers: fc.integer({ min: 1, max: 3 }),
   queueLimit: fc.integer({ min: 1, max: 6 }),
   maxBatch: fc.integer({ min: 1, max: 4 }),
+  maxTurn: fc.integer({ min: 1, max: 6 }),
 });
 
 describe('whatever comes', () => {
@@ -89,7 +90,7 @@ describe('whatever comes', () => {
       fc.asyncProperty(settings, fc.array(step, { maxLength: 60 }), async (limits, steps) => {
         const machine = followed(limits);
         const { running, scheduler, clock } = machine;
-        const seen = new Set<RunningBatch>();
+        const seen = new Set<RunningTurn>();
         for (const one of steps) {
           take(one, machine);
           await settled();
@@ -97,15 +98,18 @@ describe('whatever comes', () => {
           expect(scheduler.depth).toBeLessThanOrEqual(limits.queueLimit);
           expect(scheduler.depth).toBe(machine.waiting().length);
           if (running.length < limits.workers) expect(scheduler.depth).toBe(0);
-          for (const batch of running) {
-            if (seen.has(batch)) continue;
-            seen.add(batch);
-            expect(batch.calls.length).toBeLessThanOrEqual(limits.maxBatch);
-            const [first, ...others] = batch.calls.map((call) => deadlineOf(call, machine.captures));
-            for (const deadlineMs of others) expect(deadlineMs).toBeGreaterThanOrEqual(first ?? 0);
-            for (const { deadlineMs } of machine.waiting())
-              expect(deadlineMs).toBeGreaterThanOrEqual(first ?? 0);
-            expect(first).toBeGreaterThan(clock.ms);
+          for (const next of running) {
+            if (seen.has(next)) continue;
+            seen.add(next);
+            if (next.turn.length > 1) expect(next.calls.length).toBeLessThanOrEqual(limits.maxTurn);
+            for (const batch of next.turn) {
+              expect(batch.length).toBeLessThanOrEqual(limits.maxBatch);
+              const [first, ...others] = batch.map((call) => deadlineOf(call, machine.captures));
+              for (const deadlineMs of others) expect(deadlineMs).toBeGreaterThanOrEqual(first ?? 0);
+              for (const { deadlineMs } of machine.waiting())
+                expect(deadlineMs).toBeGreaterThanOrEqual(first ?? 0);
+              expect(first).toBeGreaterThan(clock.ms);
+            }
           }
         }
       }),
@@ -123,7 +127,7 @@ describe('whatever comes', () => {
         for (const { call, outcomes } of machine.captures) {
           expect(outcomes).toHaveLength(1);
           const [outcome] = outcomes;
-          if (outcome?.code === undefined) expect(outcome?.answer).toEqual(answerOf(call));
+          if (outcome?.code === undefined) expect(outcome?.answer).toMatchObject({ to: call });
           if (outcome?.code === undefined) expect(machine.ran).toContain(call);
           if (['OVERLOADED', 'DEADLINE_UNREACHABLE'].includes(outcome?.code ?? ''))
             expect(machine.ran).not.toContain(call);
@@ -140,12 +144,12 @@ async function play(
   runMs: number,
 ): Promise<void> {
   const { clock, running } = machine;
-  const endMs = new Map<RunningBatch, number>();
+  const endMs = new Map<RunningTurn, number>();
   const pending = [...arrivals].sort((one, other) => one.atMs - other.atMs);
   for (;;) {
-    for (const batch of running) if (!endMs.has(batch)) endMs.set(batch, clock.ms + runMs);
-    const next = running.reduce<RunningBatch | undefined>(
-      (first, batch) => (first && (endMs.get(first) ?? 0) <= (endMs.get(batch) ?? 0) ? first : batch),
+    for (const turn of running) if (!endMs.has(turn)) endMs.set(turn, clock.ms + runMs * turn.turn.length);
+    const next = running.reduce<RunningTurn | undefined>(
+      (first, turn) => (first && (endMs.get(first) ?? 0) <= (endMs.get(turn) ?? 0) ? first : turn),
       undefined,
     );
     const endsMs = next === undefined ? Number.POSITIVE_INFINITY : (endMs.get(next) ?? 0);
@@ -165,19 +169,24 @@ const RUN_MS = 10;
 const exact = { runMs: RUN_MS, known: BRANCHES };
 
 describe('where runs take what is expected', () => {
-  const arrival = fc.record({
-    atMs: fc.integer({ min: 0, max: 200 }),
-    branch: fc.constantFrom(...BRANCHES),
-    patienceMs: fc.integer({ min: 1, max: 120 }),
+  const arrival = (patienceMs: fc.Arbitrary<number>) =>
+    fc.record({ atMs: fc.integer({ min: 0, max: 200 }), branch: fc.constantFrom(...BRANCHES), patienceMs });
+  const hasty = fc.array(arrival(fc.integer({ min: 1, max: 120 })), { maxLength: 60 });
+  /** With time for turns of several, and too many of them to be all in time. */
+  const patient = fc.array(arrival(fc.integer({ min: 25 * RUN_MS, max: 40 * RUN_MS })), {
+    minLength: 60,
+    maxLength: 150,
   });
 
   it('a capture is refused when it comes, gives way to another branch, or is answered in time', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 3 }),
-        fc.array(arrival, { maxLength: 60 }),
-        async (workers, arrivals) => {
-          const machine = followed({ workers, queueLimit: 12, ...exact });
+        fc.integer({ min: 1, max: 6 }),
+        fc.constantFrom(12, 120),
+        fc.oneof(hasty, patient),
+        async (workers, maxTurn, queueLimit, arrivals) => {
+          const machine = followed({ workers, maxTurn, queueLimit, ...exact });
           await play(machine, arrivals, RUN_MS);
           for (const { outcomes, deadlineMs, submittedMs, call } of machine.captures) {
             const [outcome] = outcomes;
@@ -206,8 +215,14 @@ describe('where runs take what is expected', () => {
         fc.array(flood, { minLength: 1, maxLength: 4 }),
         quiet,
         fc.integer({ min: 6, max: 64 }),
-        async (floods, { everyMs, patienceMs }, queueLimit) => {
-          const machine = followed({ queueLimit, runMs: RUN_MS, known: ['crowd-1', 'crowd-2', 'quiet'] });
+        fc.integer({ min: 1, max: 6 }),
+        async (floods, { everyMs, patienceMs }, queueLimit, maxTurn) => {
+          const machine = followed({
+            queueLimit,
+            maxTurn,
+            runMs: RUN_MS,
+            known: ['crowd-1', 'crowd-2', 'quiet'],
+          });
           const series = [...floods, { branch: 'quiet', everyMs, patienceMs }];
           const arrivals = series.flatMap((one) =>
             Array.from({ length: Math.floor(300 / one.everyMs) }, (_, n) => ({

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ServiceError } from '../../src/errors.js';
-import { answerOf, byHand, settled } from './support.js';
+import { graphsOf } from '../../src/schedule/expected-time.js';
+import { answerOf, byHand, callOf, settled } from './support.js';
 
 type Machine = ReturnType<typeof byHand>;
 const branches = ({ ran }: Machine) => ran.map(({ branch }) => branch);
@@ -184,6 +185,123 @@ describe('a batch', () => {
     machine.running[0]?.finish();
     expect(machine.running[0]?.calls).toHaveLength(3);
     expect(machine.scheduler.depth).toBe(3);
+  });
+});
+
+describe('a turn', () => {
+  const sizes = (machine: Machine) => machine.running.map(({ turn }) => turn.map(({ length }) => length));
+
+  it('is made of what queued while the workers were busy, each for itself, up to its limit', () => {
+    const machine = byHand({ maxTurn: 3 });
+    for (let n = 0; n < 5; n++) machine.submit(`b${n}`, { deadlineMs: 9000 - n });
+    expect(sizes(machine)).toEqual([[1]]);
+    machine.running[0]?.finish();
+    expect(sizes(machine)).toEqual([[1, 1, 1]]);
+    expect(branches(machine)).toEqual(['b0', 'b4', 'b3', 'b2']);
+    machine.running[0]?.finish();
+    expect(sizes(machine)).toEqual([[1]]);
+    expect(machine.batches).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it('is of batches where batches are made', () => {
+    const machine = byHand({ maxBatch: 2, maxTurn: 5 });
+    for (let n = 0; n < 8; n++) machine.submit('rgb');
+    machine.running[0]?.finish();
+    expect(sizes(machine)).toEqual([[2, 2, 1]]);
+    const large = byHand({ maxBatch: 4, maxTurn: 2 });
+    for (let n = 0; n < 8; n++) large.submit('rgb');
+    large.running[0]?.finish();
+    expect(sizes(large)).toEqual([[4]]);
+  });
+
+  it('leaves the other workers their share of the queue', () => {
+    const machine = byHand({ workers: 2, maxTurn: 8 });
+    for (let n = 0; n < 7; n++) machine.submit('a');
+    machine.running[0]?.finish();
+    expect(sizes(machine)).toEqual([[1], [1, 1]]);
+    expect(machine.scheduler.depth).toBe(3);
+  });
+
+  it.each([
+    [300, 3],
+    [5000, 7],
+  ])(
+    'takes no more than a tenth of the shortest time that anybody had: %i ms, %i captures',
+    (haste, size) => {
+      const machine = byHand({ maxTurn: 8, runMs: 10, known: ['a'] });
+      machine.submit('a', { deadlineMs: haste });
+      for (let n = 0; n < 7; n++) machine.submit('a', { deadlineMs: 5000 });
+      machine.clock.ms = 10;
+      machine.running[0]?.finish();
+      expect(machine.running[0]?.turn).toHaveLength(size);
+    },
+  );
+
+  it('takes no more than 100 ms, a batch that it begins with aside', () => {
+    const known = { maxBatch: 2, maxTurn: 8, runMs: 40, known: ['rgb'] };
+    const machine = byHand({ ...known, queueLimit: 50 });
+    for (let n = 0; n < 9; n++) machine.submit('rgb');
+    machine.clock.ms = 40;
+    machine.running[0]?.finish();
+    // 80 ms, and the next would have ended after 120.
+    expect(sizes(machine)).toEqual([[2]]);
+    const three = byHand({ ...known, runMs: 30, queueLimit: 50 });
+    for (let n = 0; n < 9; n++) three.submit('rgb');
+    three.clock.ms = 30;
+    three.running[0]?.finish();
+    expect(sizes(three)).toEqual([[2, 1]]);
+  });
+
+  it('teaches what each graph took, and the way to the worker and back', async () => {
+    const machine = byHand({ maxTurn: 2 });
+    machine.submit('other');
+    for (let n = 0; n < 2; n++) machine.submit('a');
+    machine.running[0]?.finish();
+    await settled();
+    const before = machine.expected.ofOne(graphsOf(callOf('a')));
+    machine.clock.ms = 46;
+    machine.running[0]?.finish(6);
+    await settled();
+    // Of 46 ms each graph took 20, and the way 3 for each of two; the turn before it, whose way took nothing, weighs 0.95.
+    const wayMs = (6 * 2) / (0.95 + 2 ** 2);
+    expect(before).toBe(0);
+    expect(machine.expected.ofOne(graphsOf(callOf('a')))).toBeCloseTo(20 + wayMs, 1);
+  });
+
+  it('makes its first not late, nor what comes after its run', () => {
+    const machine = byHand({ maxTurn: 8, runMs: 10, known: ['a'] });
+    machine.submit('a');
+    machine.submit('a', { deadlineMs: 1000 });
+    for (let n = 0; n < 6; n++) machine.submit('a', { deadlineMs: 5000 });
+    machine.clock.ms = 950;
+    machine.scheduler.tookAfterwards(10);
+    // Of the 50 ms left 20 are for what comes after the run.
+    machine.running[0]?.finish();
+    expect(sizes(machine)).toEqual([[1, 1, 1]]);
+  });
+
+  it('is answered as one: what each waits beside its own run counts as the queue', async () => {
+    const machine = byHand({ maxTurn: 2 });
+    machine.submit('a');
+    const [second, third] = [machine.submit('a'), machine.submit('a')];
+    machine.clock.ms = 10;
+    machine.running[0]?.finish();
+    machine.clock.ms = 40;
+    machine.running[0]?.finish();
+    for (const answer of [second, third])
+      await expect(answer).resolves.toMatchObject({ answer: { runMs: 15 }, queueMs: 25 });
+  });
+
+  it('fails with its worker', async () => {
+    const machine = byHand({ maxTurn: 2 });
+    machine.submit('a');
+    const [second, third, fourth] = ['a', 'b', 'a'].map((branch) => machine.submit(branch));
+    machine.running[0]?.finish();
+    machine.running[0]?.fail(new ServiceError('WORKER_LOST', { detail: 'died' }));
+    await expect(second).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    await expect(third).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    machine.running[0]?.finish();
+    await expect(fourth).resolves.toBeDefined();
   });
 });
 

@@ -3,10 +3,10 @@ import type { ServiceError } from '../../src/errors.js';
 import { ExpectedTime } from '../../src/schedule/expected-time.js';
 import { Scheduler, type Submission } from '../../src/schedule/scheduler.js';
 import type { RunResult } from '../../src/worker/inference-worker.js';
-import type { BatchAnswer, BranchCall } from '../../src/worker/protocol.js';
+import type { BatchAnswer, BranchCall, Turn } from '../../src/worker/protocol.js';
 
 /** The answer to exactly this call. */
-export const answerOf = (call: BranchCall) => ({ to: call }) as unknown as BatchAnswer;
+export const answerOf = (call: BranchCall, runMs = 0) => ({ to: call, runMs }) as unknown as BatchAnswer;
 
 /** A capture of the modalities its branch is named after. */
 export function callOf(branch: string, model = 'tiny@1'): BranchCall {
@@ -14,9 +14,12 @@ export function callOf(branch: string, model = 'tiny@1'): BranchCall {
   return { model, branch, inputs: Object.fromEntries(branch.split('+').map((name) => [name, tensor])) };
 }
 
-export interface RunningBatch {
+export interface RunningTurn {
+  readonly turn: Turn;
+  /** Of all its batches. */
   readonly calls: readonly BranchCall[];
-  finish(): void;
+  /** `wayMs` of the time since it began were no graph's. */
+  finish(wayMs?: number): void;
   fail(error: ServiceError): void;
 }
 
@@ -24,6 +27,7 @@ export interface Settings {
   readonly workers?: number;
   readonly queueLimit?: number;
   readonly maxBatch?: number;
+  readonly maxTurn?: number;
   /** What one capture is known to take from the start. */
   readonly runMs?: number;
   /** Known from the start only for these. */
@@ -31,12 +35,13 @@ export interface Settings {
 }
 
 /** What `finish` settles is settled after `await settled()`. */
-export function byHand({ workers = 1, queueLimit = 8, maxBatch = 1, runMs = 0, known = [] }: Settings = {}) {
+export function byHand(settings: Settings = {}) {
+  const { workers = 1, queueLimit = 8, maxBatch = 1, maxTurn = 1, runMs = 0, known = [] } = settings;
   const clock = { ms: 0 };
   const depths: number[] = [];
   const batches: number[] = [];
   const ran: BranchCall[] = [];
-  const running: RunningBatch[] = [];
+  const running: RunningTurn[] = [];
   const expected = new ExpectedTime();
   for (const branch of known) teach(expected, branch, runMs);
   let idle = workers;
@@ -44,6 +49,7 @@ export function byHand({ workers = 1, queueLimit = 8, maxBatch = 1, runMs = 0, k
     expected,
     queueLimit,
     maxBatch,
+    maxTurn,
     nowMs: () => clock.ms,
     onDepth: (depth) => depths.push(depth),
     onBatch: (size) => batches.push(size),
@@ -51,25 +57,31 @@ export function byHand({ workers = 1, queueLimit = 8, maxBatch = 1, runMs = 0, k
       get idle() {
         return idle;
       },
-      run: (calls) => {
+      alive: workers,
+      run: (turn) => {
         if (idle === 0) throw new Error('no worker is idle');
         idle--;
-        ran.push(...calls);
+        ran.push(...turn.flat());
         const startedMs = clock.ms;
-        return new Promise<RunResult>((resolve, reject) => {
+        return new Promise<readonly RunResult[]>((resolve, reject) => {
           const free = () => {
-            running.splice(running.indexOf(batch), 1);
+            running.splice(running.indexOf(one), 1);
             idle++;
             scheduler.pump();
           };
-          const batch: RunningBatch = {
-            calls,
-            finish: () => {
-              const ms = (clock.ms - startedMs) / calls.length;
-              const graphs = calls.map(
-                ({ branch }) => ({ kind: 'head', name: branch, samples: 1, ms }) as const,
+          const one: RunningTurn = {
+            turn,
+            calls: turn.flat(),
+            finish: (wayMs = 0) => {
+              const ms = (clock.ms - startedMs - wayMs) / turn.length;
+              resolve(
+                turn.map((batch) => ({
+                  outcomes: batch.map((call) => answerOf(call, ms)),
+                  graphs: batch.map(({ branch }) => {
+                    return { kind: 'head', name: branch, samples: 1, ms: ms / batch.length } as const;
+                  }),
+                })),
               );
-              resolve({ outcomes: calls.map(answerOf), graphs });
               free();
             },
             fail: (error) => {
@@ -77,7 +89,7 @@ export function byHand({ workers = 1, queueLimit = 8, maxBatch = 1, runMs = 0, k
               free();
             },
           };
-          running.push(batch);
+          running.push(one);
         });
       },
     },
@@ -89,13 +101,13 @@ export function byHand({ workers = 1, queueLimit = 8, maxBatch = 1, runMs = 0, k
     answer.catch(() => {});
     return answer;
   };
-  return { scheduler, submit, clock, depths, batches, ran, running };
+  return { scheduler, expected, submit, clock, depths, batches, ran, running };
 }
 
 /** Until the fit knows that a capture of `branch` takes `runMs`. */
 export function teach(expected: ExpectedTime, branch: string, runMs: number): void {
   const head = { kind: 'head', name: branch, samples: 1, ms: runMs } as const;
-  expected.observe('tiny@1', [head], 1, runMs);
+  expected.observe('tiny@1', [head]);
 }
 
 /** Lets promises that are settled be seen. */

@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bundle, readGraphs } from '../../src/bundle/bundle.js';
 import { type GoldenVectors, readGolden, selfTest } from '../../src/bundle/golden.js';
-import { InferenceWorker } from '../../src/worker/inference-worker.js';
+import { InferenceWorker, type RunResult } from '../../src/worker/inference-worker.js';
 import type {
   BatchAnswer,
   BatchTensor,
@@ -33,9 +33,16 @@ function newWorker(): InferenceWorker {
   return worker;
 }
 
+/** A turn of one batch. */
+async function runBatch(worker: InferenceWorker, batch: readonly BranchCall[]): Promise<RunResult> {
+  const [result] = await worker.run([batch]);
+  if (result === undefined) throw new Error('no result for the batch');
+  return result;
+}
+
 /** Throws what the call alone failed of. */
 async function answerTo(worker: InferenceWorker, call: BranchCall): Promise<BatchAnswer> {
-  const [outcome] = (await worker.run([call])).outcomes;
+  const [outcome] = (await runBatch(worker, [call])).outcomes;
   if (outcome === undefined || outcome instanceof Error) throw outcome;
   return outcome;
 }
@@ -81,7 +88,7 @@ describe('the inference thread', () => {
     const worker = newWorker();
     await expect(worker.start(await startup(CPU))).resolves.toEqual({ active: 'cpu', refused: [] });
     await expect(
-      selfTest(golden, async (calls) => (await worker.run(calls)).outcomes),
+      selfTest(golden, async (calls) => (await runBatch(worker, calls)).outcomes),
     ).resolves.toBeUndefined();
   });
 
@@ -90,7 +97,7 @@ describe('the inference thread', () => {
     await worker.start(await startup(CPU));
     const seen: string[] = [];
     await selfTest(golden, async (calls) => {
-      const { outcomes, graphs } = await worker.run(calls);
+      const { outcomes, graphs } = await runBatch(worker, calls);
       for (const { kind, name, samples } of graphs) if (kind === 'encoder') seen.push(`${name} ${samples}`);
       return outcomes;
     });
@@ -139,7 +146,10 @@ describe('the inference thread', () => {
     await worker.start(await startup(CPU));
     const mixed = ['rgb', 'depth+rgb', 'acoustic', 'acoustic+depth+rgb', 'rgb', 'depth+rgb', 'depth'];
     const row = (at: number) => (at > 3 ? 1 : 0);
-    const { outcomes, graphs } = await worker.run(mixed.map((branch, at) => captureOf(branch, row(at))));
+    const { outcomes, graphs } = await runBatch(
+      worker,
+      mixed.map((branch, at) => captureOf(branch, row(at))),
+    );
     expect(outcomes).toHaveLength(mixed.length);
     for (const [at, branch] of mixed.entries()) {
       const alone = await answerTo(worker, captureOf(branch, row(at)));
@@ -171,7 +181,7 @@ describe('the inference thread', () => {
     const worker = newWorker();
     await worker.start(await startup(CPU));
     const loud = { dtype: 'float32', shape: [1, 4000], data: new Float32Array(4000).fill(3.4e38) } as const;
-    const { outcomes } = await worker.run([
+    const { outcomes } = await runBatch(worker, [
       captureOf('acoustic', 0),
       { model: bundle.key, branch: 'acoustic', inputs: { acoustic: loud } },
       captureOf('acoustic+rgb', 1),
@@ -186,6 +196,29 @@ describe('the inference thread', () => {
     expect((outcomes[2] as BatchAnswer).score[0]).toBeCloseTo(expected('acoustic+rgb', 1), 5);
   });
 
+  it('answers a turn batch by batch, and the others where a sample of one is bad', async () => {
+    const worker = newWorker();
+    await worker.start(await startup(CPU));
+    const loud = { dtype: 'float32', shape: [1, 4000], data: new Float32Array(4000).fill(3.4e38) } as const;
+    const results = await worker.run([
+      [captureOf('rgb', 0), captureOf('rgb', 1)],
+      [{ model: bundle.key, branch: 'acoustic', inputs: { acoustic: loud } }],
+      [captureOf('depth+rgb', 1)],
+    ]);
+    const expected = (branch: string, row: number) =>
+      golden.expected.find((entry) => entry.branch === branch)?.score[row] ?? Number.NaN;
+    const [rgb, bad, both] = results.map(({ outcomes }) => outcomes as BatchAnswer[]);
+    expect(rgb?.[0]?.score[0]).toBeCloseTo(expected('rgb', 0), 5);
+    expect(rgb?.[1]?.score[0]).toBeCloseTo(expected('rgb', 1), 5);
+    expect(bad).toEqual([expect.objectContaining({ code: 'INTERNAL' })]);
+    expect(both?.[0]?.score[0]).toBeCloseTo(expected('depth+rgb', 1), 5);
+    expect(results.map(({ graphs }) => graphs.map(({ samples }) => samples))).toEqual([
+      [2, 2],
+      [],
+      [1, 1, 1],
+    ]);
+  });
+
   it('says which branch it does not have, and goes on', async () => {
     const worker = newWorker();
     await worker.start(await startup(CPU));
@@ -196,7 +229,7 @@ describe('the inference thread', () => {
       'nothing to feed encoder "rgb" with',
     );
     await expect(
-      selfTest(golden, async (calls) => (await worker.run(calls)).outcomes),
+      selfTest(golden, async (calls) => (await runBatch(worker, calls)).outcomes),
     ).resolves.toBeUndefined();
   });
 
@@ -230,7 +263,7 @@ describe('the inference thread', () => {
     const report = await worker.start(await startup(options));
     expect(report).toEqual({ active: 'cpu', refused: [{ provider: 'cuda', why: expect.any(String) }] });
     await expect(
-      selfTest(golden, async (calls) => (await worker.run(calls)).outcomes),
+      selfTest(golden, async (calls) => (await runBatch(worker, calls)).outcomes),
     ).resolves.toBeUndefined();
   });
 });

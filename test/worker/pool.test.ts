@@ -67,7 +67,7 @@ async function openPool(options: Partial<PoolOptions> & { providers?: string[] }
       idle.notify = resolve;
     });
   const run = async (branch: string, expectedMs = 0) => {
-    const [outcome] = (await pool.run([call(branch)], expectedMs)).outcomes;
+    const outcome = (await pool.run([[call(branch)]], expectedMs))[0]?.outcomes[0];
     if (outcome === undefined || outcome instanceof Error) throw outcome;
     return outcome;
   };

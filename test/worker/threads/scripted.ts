@@ -22,10 +22,10 @@ async function answer(message: ToWorker): Promise<void> {
     parentPort?.close();
     return;
   }
-  const { runId, calls } = message;
+  const { runId, turn } = message;
   const outcomes: Outcome[] = [];
-  for (const { branch } of calls) outcomes.push(await outcomeOf(branch));
-  send({ type: 'result', runId, outcomes, graphs: [] });
+  for (const { branch } of turn.flat()) outcomes.push(await outcomeOf(branch));
+  send({ type: 'result', runId, batches: [{ outcomes, graphs: [] }] });
 }
 
 async function outcomeOf(branch: string): Promise<Outcome> {
