@@ -183,9 +183,10 @@ function sessionOptions(
     executionProviders: [withDevice(provider, deviceId)],
     intraOpNumThreads: intraOpThreads,
     interOpNumThreads: 1,
-    // What a run allocated they would keep for the next of its size: as fast without, at half the memory, measured.
+    // An arena would keep for each graph what its largest run took: 400 MB more, and no faster than without (measured),
+    // as long as a run takes its memory in one piece: allocated piece by piece it takes 5 % longer.
     enableCpuMemArena: false,
-    enableMemPattern: false,
+    enableMemPattern: true,
     // A spinning pool keeps its core busy between captures: without it 40 % less idle CPU, measured.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
