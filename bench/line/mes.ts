@@ -17,10 +17,12 @@ export interface Stocktake {
 
 export const CONSUMER = 'simulated-mes';
 const WAIT_SECONDS = 1;
+type Client = Pick<PersistentClient, 'ask'>;
+
 const BOOKED = ['ACKED', 'ALREADY_ACKED', 'SUPERSEDED'];
 
 export class Mes {
-  readonly #client: PersistentClient;
+  readonly #client: Client;
   readonly #onPolled: () => void;
   readonly polled: Entry[] = [];
   readonly acked: Entry[] = [];
@@ -28,7 +30,7 @@ export class Mes {
   #cursor: string | undefined;
 
   /** `onPolled` hears of each page that held something. */
-  constructor(client: PersistentClient, { shift, begin }: Site, onPolled: () => void) {
+  constructor(client: Client, { shift, begin }: Site, onPolled: () => void) {
     this.#client = client;
     this.#prefix = prefixOf(shift);
     this.#cursor = begin;
@@ -64,7 +66,7 @@ export class Mes {
 }
 
 /** The feed from where the shift began: each inspection once, in its newest revision. */
-export async function takeStock(client: PersistentClient, site: Site): Promise<Stocktake> {
+export async function takeStock(client: Client, site: Site): Promise<Stocktake> {
   const inspected: Entry[] = [];
   for (let cursor = site.begin; ; ) {
     const { items, nextCursor } = await page(client, cursor, 0);
@@ -82,7 +84,7 @@ function ofShift(entries: readonly Entry[], prefix: string): Entry[] {
 }
 
 async function page(
-  client: PersistentClient,
+  client: Client,
   after: string | undefined,
   waitSeconds: number,
 ): Promise<FeedPage> {

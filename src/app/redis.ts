@@ -1,11 +1,11 @@
 // Opens the connection to Redis: one server, the master that sentinels name, or a cluster.
-import { readFile } from 'node:fs/promises';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import { Cluster, type DNSLookupFunction, Redis } from 'ioredis';
 import type { RedisAddress } from '../config/redis-address.js';
 import type { Config } from '../config.js';
 import type { RedisCommands } from '../store/redis.js';
 import type { Log } from './inference.js';
+import { readPem } from './pem.js';
 
 export interface RedisConnection {
   readonly redis: RedisCommands;
@@ -109,31 +109,11 @@ function clusterOptions(options: CommonOptions) {
 const passName: DNSLookupFunction = (address, done) => done(null, address);
 
 async function readTls({ caFile, certFile, keyFile }: Config['redisTls']): Promise<SecureContextOptions> {
-  const ca = await readPem('REDIS_CA_FILE', caFile, (pem) => ({ ca: pem }));
+  const ca = caFile === undefined ? {} : await readPem('REDIS_CA_FILE', caFile, (pem) => ({ ca: pem }));
+  if (certFile === undefined || keyFile === undefined) return ca;
   const cert = await readPem('REDIS_TLS_CERT_FILE', certFile, (pem) => ({ cert: pem }));
-  const key = await readPem('REDIS_TLS_KEY_FILE', keyFile, (pem) => ({ ...cert, key: pem }));
-  return { ...ca, ...key };
-}
-
-/** As an option of TLS; nothing where there is no file. */
-async function readPem(
-  variable: string,
-  path: string | undefined,
-  optionOf: (pem: string) => SecureContextOptions,
-): Promise<SecureContextOptions> {
-  if (path === undefined) return {};
-  const fail = (what: string, cause: unknown) =>
-    new Error(`${variable}=${path}: it ${what} (${(cause as Error).message})`, { cause });
-  const pem = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw fail('cannot be read', cause);
-  });
-  const option = optionOf(pem);
-  try {
-    createSecureContext(option);
-  } catch (cause) {
-    throw fail('cannot be used for TLS', cause);
-  }
-  return option;
+  const own = await readPem('REDIS_TLS_KEY_FILE', keyFile, (pem) => ({ ...cert, key: pem }));
+  return { ...ca, ...own };
 }
 
 function whatOf({ kind, hosts, master }: RedisAddress): string {

@@ -1,5 +1,4 @@
 // Opens what guards the service: API keys and keys of tokens, looked at again every second, and the audit log.
-import { readFile } from 'node:fs/promises';
 import type { Config } from '../config.js';
 import type { TlsFiles } from '../http/server.js';
 import { AuditLog } from '../security/audit-log.js';
@@ -7,6 +6,7 @@ import type { Identify } from '../security/caller.js';
 import { KeyRing } from '../security/key-ring.js';
 import type { Tokens } from '../security/tokens.js';
 import type { Log } from './inference.js';
+import { readPem } from './pem.js';
 
 export interface Security {
   /** undefined: nobody is asked who they are. */
@@ -97,14 +97,10 @@ async function openTokens({ jwt }: Config, log: Log, note: Note): Promise<Tokens
 export async function readTls(config: Config): Promise<TlsFiles | undefined> {
   const { tlsFiles: tls } = config;
   if (tls === undefined) return undefined;
-  const read = (variable: string, path: string) =>
-    readFile(path).catch((cause: Error) => {
-      throw new Error(`${variable}: ${path} cannot be read: ${cause.message}`, { cause });
-    });
-  const cert = await read('TLS_CERT_FILE', tls.certFile);
-  const key = await read('TLS_KEY_FILE', tls.keyFile);
+  const cert = await readPem('TLS_CERT_FILE', tls.certFile, (pem) => ({ cert: pem }));
+  const own = await readPem('TLS_KEY_FILE', tls.keyFile, (pem) => ({ ...cert, key: pem }));
   const minVersion = 'TLSv1.2';
-  if (tls.clientCaFile === undefined) return { cert, key, minVersion };
-  const ca = await read('TLS_CLIENT_CA_FILE', tls.clientCaFile);
-  return { cert, key, minVersion, ca, requestCert: true, rejectUnauthorized: true };
+  if (tls.clientCaFile === undefined) return { ...own, minVersion };
+  const ca = await readPem('TLS_CLIENT_CA_FILE', tls.clientCaFile, (pem) => ({ ca: pem }));
+  return { ...own, ...ca, minVersion, requestCert: true, rejectUnauthorized: true };
 }

@@ -42,11 +42,11 @@ import { type WebhookRouteOptions, webhookRoutes } from './webhooks.js';
 
 /** As node:tls takes them. */
 export interface TlsFiles {
-  readonly cert: Buffer;
-  readonly key: Buffer;
+  readonly cert: string;
+  readonly key: string;
   readonly minVersion: 'TLSv1.2';
   /** Of the clients: whoever has no certificate of it is not let in. */
-  readonly ca?: Buffer;
+  readonly ca?: string;
   readonly requestCert?: true;
   readonly rejectUnauthorized?: true;
 }

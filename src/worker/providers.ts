@@ -16,7 +16,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   tensorrt:
     'TensorRT needs what CUDA needs, and the TensorRT libraries: on a machine with internet run ' +
     '"node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12"',
-  webgpu: 'WebGPU needs a GPU with a Vulkan driver (Debian: libvulkan1) and XDG_RUNTIME_DIR set',
+  webgpu:
+    'WebGPU needs a GPU with a Vulkan driver (Debian: libvulkan1), 16-bit shaders where the bundle is in fp16, and ' +
+    'XDG_RUNTIME_DIR set',
   dml: 'DirectML is part of ONNX Runtime for Windows alone',
   coreml: 'Core ML is part of ONNX Runtime for macOS alone',
 };

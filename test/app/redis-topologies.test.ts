@@ -259,6 +259,7 @@ describe('TLS', () => {
   });
 
   it.each([
+    ['REDIS_CA_FILE', file('client.key'), 'it cannot be used for TLS (there is no certificate in it)'],
     ['REDIS_TLS_CERT_FILE', '/nowhere.pem', 'it cannot be read (ENOENT'],
     ['REDIS_TLS_KEY_FILE', '/nowhere.key', 'it cannot be read (ENOENT'],
     ['REDIS_TLS_CERT_FILE', file('client.key'), 'it cannot be used for TLS ('],

@@ -1,6 +1,8 @@
 // TLS over real sockets: who is let in, and who is not.
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { openApp } from '../../src/app.js';
@@ -55,13 +57,27 @@ describe('the service with a certificate', () => {
     await expect(get({})).rejects.toThrow(/certificate required|ECONNRESET|alert|hang up/i);
   });
 
-  it('names the file that cannot be read', async () => {
-    const config = loadConfig({
-      ...TLS,
-      TLS_KEY_FILE: '/nowhere.key',
-      MODELS_DIR: fixturesDir,
-      MODELS: 'tiny',
-    });
-    await expect(openApp(config)).rejects.toThrow(/^TLS_KEY_FILE: \/nowhere\.key cannot be read: ENOENT/);
+  it.each([
+    ['TLS_KEY_FILE', '/nowhere.key', 'it cannot be read (ENOENT'],
+    ['TLS_CERT_FILE', file('server.key'), 'it cannot be used for TLS ('],
+    ['TLS_KEY_FILE', file('client.key'), 'it cannot be used for TLS (error:05800074:x509 certificate'],
+    ['TLS_CLIENT_CA_FILE', file('server.key'), 'it cannot be used for TLS (there is no certificate in it)'],
+  ])('names %s=%s where it is not right', async (variable, path, message) => {
+    const config = loadConfig({ ...TLS, MODELS_DIR: fixturesDir, MODELS: 'tiny', [variable]: path });
+    await expect(openApp(config)).rejects.toThrow(`${variable}=${path}: ${message}`);
+  });
+
+  it('refuses an authority that is damaged, which Node would pass over', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'branchline-tls-'));
+    const path = join(folder, 'ca.pem');
+    const whole = bytes('ca.pem').toString();
+    // The second of two, so that it is not enough to look at the first.
+    await writeFile(path, `${whole}\n${whole.slice(0, 200)}${whole.slice(260)}`);
+    const config = loadConfig({ ...TLS, MODELS_DIR: fixturesDir, MODELS: 'tiny', TLS_CLIENT_CA_FILE: path });
+    try {
+      await expect(openApp(config)).rejects.toThrow(`TLS_CLIENT_CA_FILE=${path}: it cannot be used for TLS (`);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
