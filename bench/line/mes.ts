@@ -83,11 +83,7 @@ function ofShift(entries: readonly Entry[], prefix: string): Entry[] {
   return entries.filter(({ captureId }) => captureId.startsWith(prefix));
 }
 
-async function page(
-  client: Client,
-  after: string | undefined,
-  waitSeconds: number,
-): Promise<FeedPage> {
+async function page(client: Client, after: string | undefined, waitSeconds: number): Promise<FeedPage> {
   const query = new URLSearchParams({ limit: '100', wait: String(waitSeconds) });
   if (after !== undefined) query.set('after', after);
   const { body } = await client.ask(`/v1/inspections?${query}`, () => ({}));

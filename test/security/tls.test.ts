@@ -75,7 +75,9 @@ describe('the service with a certificate', () => {
     await writeFile(path, `${whole}\n${whole.slice(0, 200)}${whole.slice(260)}`);
     const config = loadConfig({ ...TLS, MODELS_DIR: fixturesDir, MODELS: 'tiny', TLS_CLIENT_CA_FILE: path });
     try {
-      await expect(openApp(config)).rejects.toThrow(`TLS_CLIENT_CA_FILE=${path}: it cannot be used for TLS (`);
+      await expect(openApp(config)).rejects.toThrow(
+        `TLS_CLIENT_CA_FILE=${path}: it cannot be used for TLS (`,
+      );
     } finally {
       await rm(folder, { recursive: true });
     }
