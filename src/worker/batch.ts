@@ -17,7 +17,8 @@ export interface HeadBatch {
   readonly calls: readonly BranchCall[];
 }
 
-export interface Batch {
+/** As the sessions run it. */
+export interface AssembledBatch {
   readonly encoders: readonly EncoderBatch[];
   readonly heads: readonly HeadBatch[];
 }
@@ -30,7 +31,7 @@ export interface Batch {
 export function assemble(
   calls: readonly BranchCall[],
   modalitiesOf: (branch: string) => readonly string[],
-): Batch {
+): AssembledBatch {
   // Side by side by branch: what a head takes of an encoder's output is then one piece, without a copy.
   const byBranch = new Map<string, BranchCall[]>();
   for (const call of calls) byBranch.set(call.branch, [...(byBranch.get(call.branch) ?? []), call]);
