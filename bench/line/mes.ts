@@ -4,6 +4,8 @@ import { prefixOf } from './parts.js';
 import type { PersistentClient } from './persistent-client.js';
 import type { Site } from './plant.js';
 
+type Client = Pick<PersistentClient, 'ask'>;
+
 interface FeedPage {
   readonly items: readonly Entry[];
   readonly nextCursor: string;
@@ -17,8 +19,6 @@ export interface Stocktake {
 
 export const CONSUMER = 'simulated-mes';
 const WAIT_SECONDS = 1;
-type Client = Pick<PersistentClient, 'ask'>;
-
 const BOOKED = ['ACKED', 'ALREADY_ACKED', 'SUPERSEDED'];
 
 export class Mes {
