@@ -174,7 +174,17 @@ async function openRooms(
     },
     onStage,
   });
-  const captures = openCaptures({ config, models, recipes, storage, inspect, budget, metrics, log });
+  const captures = openCaptures({
+    config,
+    models,
+    recipes,
+    storage,
+    inspect,
+    atOnce: inference.atOnce,
+    budget,
+    metrics,
+    log,
+  });
   closers.push(() => captures.close());
 
   await mountRoutes(

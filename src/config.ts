@@ -252,7 +252,7 @@ export function describeConfig(env: Readonly<Record<string, string | undefined>>
 
 function toConfig(env: z.infer<typeof environment>) {
   const isAuto = env.EXECUTION_PROVIDERS[0] === 'auto';
-  const workers = env.WORKERS ?? defaultWorkers(env);
+  const cpuWorkers = Math.max(1, Math.floor(cores / env.INTRA_OP_THREADS));
   return {
     host: env.HOST,
     port: env.PORT,
@@ -275,8 +275,11 @@ function toConfig(env: z.infer<typeof environment>) {
     providerPolicy: isAuto ? ('fallback' as const) : env.PROVIDER_POLICY,
     gpuDeviceId: env.GPU_DEVICE_ID,
     intraOpThreads: env.INTRA_OP_THREADS,
-    workers,
-    loneRunThreads: env.LONE_RUN_THREADS ?? defaultLoneRunThreads(env, workers),
+    /** Without it: by the provider that starts. */
+    workers: env.WORKERS,
+    /** workers x threads <= cores: more than that loses throughput, measured. */
+    cpuWorkers,
+    loneRunThreads: env.LONE_RUN_THREADS ?? defaultLoneRunThreads(env, env.WORKERS ?? cpuWorkers),
     workerStuckFactor: env.WORKER_STUCK_FACTOR,
     workerStuckFloorMs: env.WORKER_STUCK_FLOOR_MS,
     /** Without it: by the provider that starts. */
@@ -289,7 +292,7 @@ function toConfig(env: z.infer<typeof environment>) {
     idempotencyWindowMs: env.IDEMPOTENCY_WINDOW_S * 1000,
     captureMaxWaitMs: env.CAPTURE_MAX_WAIT_MS,
     captureLateMs: env.CAPTURE_LATE_S * 1000,
-    /** Without it: as many as there are workers. */
+    /** Without it: as many as the workers take at once. */
     intakeRunners: env.INTAKE_RUNNERS,
     intakeCaptures: env.INTAKE_CAPTURES,
     intakeBytes: env.INTAKE_BYTES,
@@ -361,11 +364,6 @@ function tokensOf(env: z.infer<typeof environment>) {
   const { JWT_JWKS_FILE: jwksFile, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = env;
   if (jwksFile === undefined || issuer === undefined || audience === undefined) return undefined;
   return { jwksFile, issuer, audience, scopesClaim: env.JWT_SCOPES_CLAIM, linesClaim: env.JWT_LINES_CLAIM };
-}
-
-/** workers x threads <= cores: more than that loses throughput, measured. */
-function defaultWorkers({ EXECUTION_PROVIDERS, INTRA_OP_THREADS }: z.infer<typeof environment>): number {
-  return EXECUTION_PROVIDERS.includes('webgpu') ? 1 : Math.max(1, Math.floor(cores / INTRA_OP_THREADS));
 }
 
 /** All that the workers have, up to where more gain little. A GPU needs no help, and would not share its memory. */

@@ -23,6 +23,8 @@ export interface CaptureRooms {
   readonly recipes: Recipes;
   readonly storage: Storage;
   readonly inspect: Inspect;
+  /** Captures that the inference side takes at once. */
+  readonly atOnce: number;
   readonly budget: ByteBudget;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -33,7 +35,7 @@ const KEY_PREFIX = '{branchline-intake}:';
 
 /** Throws an Error of one line where the folder cannot be written. */
 export function openCaptures(rooms: CaptureRooms): { captures: Captures; close(): Promise<void> } {
-  const { config, models, recipes, storage, inspect, budget, metrics, log } = rooms;
+  const { config, models, recipes, storage, inspect, atOnce, budget, metrics, log } = rooms;
   const { redis, store } = storage;
   const intake =
     redis === undefined
@@ -52,7 +54,7 @@ export function openCaptures(rooms: CaptureRooms): { captures: Captures; close()
     windowMs: config.idempotencyWindowMs,
     maxWaitMs: config.captureMaxWaitMs,
     lateMs: config.captureLateMs,
-    runners: config.intakeRunners ?? config.workers,
+    runners: config.intakeRunners ?? atOnce,
     maxCaptures: config.intakeCaptures,
     maxBytes: config.intakeBytes,
     bodyLimitBytes: config.bodyLimitBytes,

@@ -1,6 +1,6 @@
 // Opens the inference side: worker threads that passed the self-test, and the queue before them.
 import { type Bundle, readGraphs } from '../bundle/bundle.js';
-import { readGolden, selfTest } from '../bundle/golden.js';
+import { readGolden, selfTest, warmUp } from '../bundle/golden.js';
 import type { Config } from '../config.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { ExpectedTime } from '../schedule/expected-time.js';
@@ -8,6 +8,7 @@ import { LoneRuns } from '../schedule/lone-runs.js';
 import { Scheduler } from '../schedule/scheduler.js';
 import { type RunTurn, WorkerPool } from '../worker/pool.js';
 import type { Startup, WorkerModel } from '../worker/protocol.js';
+import { hasRungs, rungsUpTo } from '../worker/rungs.js';
 
 /** The smallest verb of a logger. */
 export interface Log {
@@ -18,6 +19,8 @@ export interface Log {
 export interface Inference {
   readonly pool: WorkerPool;
   readonly scheduler: Scheduler;
+  /** Captures that all workers together take at once. */
+  readonly atOnce: number;
   /** In a run, also those that do not come back from it. */
   busyThreads(): number;
   /** Lets every run end. */
@@ -29,6 +32,8 @@ const LONGEST_PAUSE_MS = 30_000;
 /** On a CPU a batch gains nothing (measured), and its first capture would wait for its last. */
 const CPU_BATCH = 1;
 const ACCELERATOR_BATCH = 16;
+/** One that is fed batches keeps a GPU busy; a second took its memory and start-up time again (decision 0030). */
+const ACCELERATOR_WORKERS = 1;
 
 /** Throws an Error of one line where a graph or provider cannot be opened, or fails the self-test. */
 export async function openInference(
@@ -42,9 +47,12 @@ export async function openInference(
   const shared = poolOptions(config, metrics, log, () => onIdle());
   const pool = await WorkerPool.open({
     ...shared,
-    workers: config.workers,
+    workers: config.workers ?? ((provider) => (provider === 'cpu' ? config.cpuWorkers : ACCELERATOR_WORKERS)),
     startup: () => startup(config, bundles, config.intraOpThreads),
-    admit: (run) => proveAll(bundles, run, expected),
+    admit: async (run, provider) => {
+      if (hasRungs(provider)) await warmUpAll(bundles, run, maxBatchOn(provider, config), log);
+      await proveAll(bundles, run, expected);
+    },
   });
   // Begun when the others are ready, so that nobody waits for it.
   const openLone = () =>
@@ -58,11 +66,12 @@ export async function openInference(
     log.error({ err: error }, 'there is no inference worker for lone runs; captures are judged without it');
   const lone =
     config.loneRunThreads > config.intraOpThreads ? new LoneRuns(pool, openLone, onFailed) : undefined;
+  const maxBatch = maxBatchOn(pool.provider.active, config);
   const scheduler = new Scheduler({
     runner: lone ?? pool,
     expected,
     queueLimit: config.queueLimit,
-    maxBatch: config.maxBatch ?? (pool.provider.active === 'cpu' ? CPU_BATCH : ACCELERATOR_BATCH),
+    maxBatch,
     maxTurn: config.maxTurn,
     nowMs: () => performance.now(),
     onDepth: metrics.queueDepth,
@@ -79,6 +88,7 @@ export async function openInference(
   return {
     pool,
     scheduler,
+    atOnce: pool.wanted * maxBatch,
     busyThreads: () => pool.busy + (lone?.busy ?? 0),
     close: async () => {
       await lone?.close();
@@ -111,12 +121,22 @@ function poolOptions(config: Config, metrics: Metrics, log: Log, onIdle: () => v
   };
 }
 
+function maxBatchOn(provider: string, { maxBatch }: Config): number {
+  return maxBatch ?? (provider === 'cpu' ? CPU_BATCH : ACCELERATOR_BATCH);
+}
+
 async function startup(config: Config, bundles: readonly Bundle[], intraOpThreads: number): Promise<Startup> {
   const { providers, providerPolicy, gpuDeviceId } = config;
   return {
     type: 'startup',
     models: await Promise.all(bundles.map(workerModel)),
-    options: { providers, policy: providerPolicy, deviceId: gpuDeviceId, intraOpThreads },
+    options: {
+      providers,
+      policy: providerPolicy,
+      deviceId: gpuDeviceId,
+      intraOpThreads,
+      maxBatch: config.maxBatch ?? ACCELERATOR_BATCH,
+    },
   };
 }
 
@@ -134,6 +154,26 @@ function bytesOf(graphs: Readonly<Record<string, Uint8Array>>, name: string): Ui
   const bytes = graphs[name];
   if (bytes === undefined) throw new Error(`no graph was read for "${name}"`);
   return bytes;
+}
+
+/** Before the self-test, so that what that takes is what captures will take. */
+async function warmUpAll(
+  bundles: readonly Bundle[],
+  run: RunTurn,
+  maxBatch: number,
+  log: Log,
+): Promise<void> {
+  const sizes = rungsUpTo(maxBatch);
+  for (const bundle of bundles) {
+    log.info({ model: bundle.key, sizes }, 'an inference worker warms up for batches of these sizes');
+    const startedMs = performance.now();
+    await warmUp(await readGolden(bundle), sizes, async (calls) => {
+      const [result] = await run([calls]);
+      return result?.outcomes ?? [];
+    });
+    const tookMs = Math.round(performance.now() - startedMs);
+    log.info({ model: bundle.key, tookMs }, 'an inference worker has warmed up');
+  }
 }
 
 /** What the self-test takes is the first that is known of a graph's time. Read anew: held, it would be never used again. */

@@ -107,6 +107,51 @@ export async function selfTest(
   }
 }
 
+/**
+ * Runs every encoder once on each number of samples, made of its golden input over and over: what follows finds nothing
+ * new. `run` gives one outcome a call. Throws an Error naming the branch that does not run.
+ */
+export async function warmUp(
+  golden: GoldenVectors,
+  sizes: readonly number[],
+  run: (calls: readonly BranchCall[]) => Promise<readonly (BatchAnswer | Error)[]>,
+): Promise<void> {
+  const { model } = golden;
+  for (const { branch, modalities } of coveringBranches(golden))
+    for (const samples of sizes) {
+      const inputs = modalities.map((name) => [name, repeated(inputOf(golden, name), samples)] as const);
+      const [outcome] = await run([{ model, branch, inputs: Object.fromEntries(inputs) }]);
+      if (outcome === undefined || 'message' in outcome)
+        throw new Error(
+          `${model}, branch "${branch}" does not run with a batch of ${samples}: ` +
+            `${oneLine(outcome?.message ?? 'no answer')}; a smaller MAX_BATCH may`,
+          { cause: outcome },
+        );
+    }
+}
+
+/** As few as are needed, largest first, to have every modality that any branch has. */
+function coveringBranches({ expected }: GoldenVectors): GoldenVectors['expected'][number][] {
+  const covered = new Set<string>();
+  return expected
+    .toSorted((one, other) => other.modalities.length - one.modalities.length)
+    .filter(({ modalities }) => {
+      const adds = modalities.some((name) => !covered.has(name));
+      for (const name of modalities) covered.add(name);
+      return adds;
+    });
+}
+
+/** Its samples in turn until there are so many. */
+function repeated(input: BatchTensor, samples: number): BatchTensor {
+  const [own = 0, ...sample] = input.shape;
+  const size = input.data.length / own;
+  const data = input.dtype === 'uint8' ? new Uint8Array(samples * size) : new Float32Array(samples * size);
+  for (let row = 0; row < samples; row++)
+    data.set(input.data.subarray((row % own) * size, ((row % own) + 1) * size), row * size);
+  return { ...input, shape: [samples, ...sample], data } as BatchTensor;
+}
+
 /** ONNX Runtime's messages may have several. */
 function oneLine(message: string): string {
   return message.replaceAll(/\s*\n\s*/g, ' ');

@@ -1,6 +1,6 @@
 // One inference thread seen from the main thread: started, asked, drained; its death rejects exactly its own runs.
 import { Worker } from 'node:worker_threads';
-import './no-telemetry.js';
+import './ort-environment.js';
 import { ServiceError } from '../errors.js';
 import type {
   BatchAnswer,

@@ -15,11 +15,12 @@ export interface StuckLimits {
 
 export interface PoolOptions {
   readonly entry: URL;
-  readonly workers: number;
+  /** By what the first thread runs on; it is started alone where that is not known before. */
+  readonly workers: number | ((provider: string) => number);
   /** Made anew for each thread, since its buffers are moved there. */
   readonly startup: () => Promise<Startup>;
   /** Proves and warms a thread before it gets work; a throw keeps it out. */
-  readonly admit: (run: RunTurn) => Promise<void>;
+  readonly admit: (run: RunTurn, provider: string) => Promise<void>;
   readonly stuck: StuckLimits;
   /** Calls back after `ms`, unless what it returns is called before. Injected so that no test sleeps. */
   readonly after: (ms: number, callBack: () => void) => () => void;
@@ -39,6 +40,7 @@ export class WorkerPool {
   readonly #idle: InferenceWorker[] = [];
   readonly #alive = new Set<InferenceWorker>();
   readonly #starting = new Set<Promise<void>>();
+  #wanted = 1;
   /** In a run that nobody waits for any more. */
   readonly #stuck = new Set<InferenceWorker>();
   /** Threads that start, or pause before another attempt. */
@@ -53,14 +55,13 @@ export class WorkerPool {
   /** Throws the first thread's Error where one cannot start; the others are drained. */
   static async open(options: PoolOptions): Promise<WorkerPool> {
     const pool = new WorkerPool(options);
-    pool.#coming = options.workers;
-    const start = () =>
-      pool.#add().finally(() => {
-        pool.#coming--;
-      });
+    const { workers } = options;
     try {
-      if (options.startSerially) for (let n = 0; n < options.workers; n++) await start();
-      else await allSettledOrThrow(Array.from({ length: options.workers }, start));
+      if (typeof workers === 'function') {
+        await pool.#startMissing();
+        pool.#wanted = workers(pool.provider.active);
+      } else pool.#wanted = workers;
+      await pool.#startMissing();
     } catch (error) {
       await pool.close();
       throw error;
@@ -77,7 +78,7 @@ export class WorkerPool {
   }
 
   get wanted(): number {
-    return this.#options.workers;
+    return this.#wanted;
   }
 
   /** What the newest thread runs on. */
@@ -139,6 +140,17 @@ export class WorkerPool {
     this.#replaceMissing();
   }
 
+  async #startMissing(): Promise<void> {
+    const missing = this.#wanted - this.#alive.size - this.#coming;
+    this.#coming += missing;
+    const start = () =>
+      this.#add().finally(() => {
+        this.#coming--;
+      });
+    if (this.#options.startSerially) for (let n = 0; n < missing; n++) await start();
+    else await allSettledOrThrow(Array.from({ length: missing }, start));
+  }
+
   async #add(): Promise<void> {
     const starting = this.#start();
     this.#starting.add(starting);
@@ -154,7 +166,7 @@ export class WorkerPool {
     const worker = new InferenceWorker(this.#options.entry);
     try {
       this.#provider = await worker.start(startup);
-      await this.#options.admit((turn) => worker.run(turn));
+      await this.#options.admit((turn) => worker.run(turn), this.#provider.active);
     } catch (error) {
       await worker.drain();
       throw error;
@@ -176,9 +188,8 @@ export class WorkerPool {
 
   /** Of stuck threads no more than of working ones: each may hold a core for good. */
   #replaceMissing(): void {
-    const { workers } = this.#options;
-    if (this.#closing || this.#stuck.size > workers) return;
-    while (this.#alive.size + this.#coming < workers) void this.#replace();
+    if (this.#closing || this.#stuck.size > this.#wanted) return;
+    while (this.#alive.size + this.#coming < this.#wanted) void this.#replace();
   }
 
   async #replace(): Promise<void> {

@@ -42,6 +42,8 @@ export interface SessionOptions {
   /** Which of several GPUs, as the provider counts them; undefined: its first. */
   readonly deviceId?: number | undefined;
   readonly intraOpThreads: number;
+  /** Captures of one run, where the provider wants to know before (rungs.ts). */
+  readonly maxBatch: number;
 }
 
 export interface ProviderReport {

@@ -12,7 +12,8 @@ export interface OpenModels {
 const ADVICE: Readonly<Record<string, string>> = {
   cuda:
     'CUDA needs an NVIDIA driver, CUDA 12 with cuDNN 9, and the CUDA build of ONNX Runtime: on a machine with ' +
-    'internet run "node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12"',
+    'internet run "node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12"; for ' +
+    'CUDA 13 and without internet see docs/gpu.md',
   tensorrt:
     'TensorRT needs what CUDA needs, and the TensorRT libraries: on a machine with internet run ' +
     '"node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12"',

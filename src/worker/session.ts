@@ -1,22 +1,16 @@
-// Runs branches on ONNX Runtime: encoders, then the head, wired by name. The only importer of onnxruntime-node.
-import './no-telemetry.js';
+// Runs branches on ONNX Runtime: encoders, then the head, wired by name. With encoder.ts, the only importer of onnxruntime-node.
+import './ort-environment.js';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { pick, type Rows, toAnswer } from './answer.js';
 import { assemble, type EncoderBatch, type HeadBatch, samplesOf } from './batch.js';
-import type {
-  BatchAnswer,
-  BatchTensor,
-  BranchCall,
-  GraphTime,
-  SessionOptions,
-  WorkerModel,
-} from './protocol.js';
+import { anySizeEncoder, type Encoder, encoderOnRungs, type OutputMap } from './encoder.js';
+import type { BatchAnswer, BranchCall, GraphTime, SessionOptions, WorkerModel } from './protocol.js';
+import { hasRungs, rungsUpTo } from './rungs.js';
 
 const HEAD_OUTPUTS = ['score', 'map', 'modality_score', 'modality_weight'];
 const MODALITY_MAP = 'map';
 
-type Device = Pick<SessionOptions, 'deviceId' | 'intraOpThreads'>;
-type OutputMap = Readonly<Record<string, Tensor>>;
+type Device = Pick<SessionOptions, 'deviceId' | 'intraOpThreads' | 'maxBatch'>;
 
 interface TensorNames {
   readonly inputs: readonly { readonly name: string }[];
@@ -42,7 +36,7 @@ interface Encoded {
 export class ModelSession {
   private constructor(
     readonly key: string,
-    private readonly encoders: ReadonlyMap<string, InferenceSession>,
+    private readonly encoders: ReadonlyMap<string, Encoder>,
     private readonly branches: ReadonlyMap<string, Branch>,
   ) {}
 
@@ -59,9 +53,17 @@ export class ModelSession {
       return session;
     };
     try {
-      const encoders = new Map<string, InferenceSession>();
-      for (const { spec, onnx } of model.encoders)
-        encoders.set(spec.modality, await open(`encoder "${spec.modality}"`, onnx, spec));
+      const encoders = new Map<string, Encoder>();
+      for (const { spec, onnx } of model.encoders) {
+        const { modality } = spec;
+        const openEncoder = () => open(`encoder "${modality}"`, onnx, spec);
+        if (!hasRungs(provider)) encoders.set(modality, anySizeEncoder(modality, await openEncoder()));
+        else {
+          const onRungs = new Map<number, InferenceSession>();
+          for (const rung of rungsUpTo(on.maxBatch)) onRungs.set(rung, await openEncoder());
+          encoders.set(modality, encoderOnRungs(modality, onRungs));
+        }
+      }
       const branches = new Map<string, Branch>();
       for (const { spec, onnx } of model.branches)
         branches.set(spec.id, {
@@ -99,7 +101,7 @@ export class ModelSession {
   }
 
   async release(): Promise<void> {
-    for (const session of this.encoders.values()) await session.release();
+    for (const encoder of this.encoders.values()) await encoder.release();
     for (const { head } of this.branches.values()) await head.release();
   }
 
@@ -112,7 +114,7 @@ export class ModelSession {
   private async encode({ modality, input }: EncoderBatch): Promise<OutputMap> {
     const encoder = this.encoders.get(modality);
     if (encoder === undefined) throw new Error(`${this.key} has no encoder "${modality}"`);
-    return (await encoder.run({ [modality]: toTensor(input) })) as OutputMap;
+    return encoder.run(input);
   }
 
   private async judge(
@@ -220,10 +222,4 @@ function assertNames(what: string, session: InferenceSession, names: TensorNames
   const needed = session.inputNames.some((name) => name.includes('.')) ? HEAD_OUTPUTS : [MODALITY_MAP];
   for (const name of needed)
     if (!session.outputNames.includes(name)) throw new Error(`${what}: the graph gives no "${name}"`);
-}
-
-function toTensor(input: BatchTensor): Tensor {
-  return input.dtype === 'uint8'
-    ? new Tensor('uint8', input.data, input.shape)
-    : new Tensor('float32', input.data, input.shape);
 }

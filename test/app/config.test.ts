@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../../src/config.js';
 
@@ -31,7 +32,7 @@ describe('loadConfig', () => {
       port: 0,
       models: ['a', 'b@2'],
       providers: ['cuda', 'cpu'],
-      workers: 1,
+      cpuWorkers: 1,
       gateLimits: { audioMinRms: 0.001, imageMinStd: 4.5 },
     });
   });
@@ -77,8 +78,13 @@ describe('loadConfig', () => {
     expect(() => loadConfig({ [variable]: value })).toThrow(message);
   });
 
-  it('gives WebGPU one worker, and refuses more', () => {
-    expect(loadConfig({ EXECUTION_PROVIDERS: 'webgpu' }).workers).toBe(1);
+  it('leaves the number of workers to what starts, unless it is said', () => {
+    expect(loadConfig({})).toMatchObject({ workers: undefined, cpuWorkers: availableParallelism() });
+    expect(loadConfig({ WORKERS: '3', EXECUTION_PROVIDERS: 'cuda' }).workers).toBe(3);
+  });
+
+  it('refuses more than one worker with WebGPU', () => {
+    expect(loadConfig({ EXECUTION_PROVIDERS: 'webgpu', WORKERS: '1' }).workers).toBe(1);
     expect(() => loadConfig({ EXECUTION_PROVIDERS: 'webgpu', WORKERS: '2' })).toThrow(
       'WORKERS=2: must be 1 with webgpu, whose runs may not overlap',
     );

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { type GoldenVectors, readGolden, selfTest } from '../../src/bundle/golden.js';
+import { type GoldenVectors, readGolden, selfTest, warmUp } from '../../src/bundle/golden.js';
 import { parseNpy } from '../../src/bundle/npy.js';
 import type { BatchAnswer, BranchCall } from '../../src/worker/protocol.js';
 import { npyFile } from '../support/files.js';
@@ -92,5 +92,38 @@ describe('selfTest', () => {
       return answer(calls);
     });
     expect(fed.sort()).toEqual(golden.expected.map(({ branch }) => branch).sort());
+  });
+});
+
+describe('warmUp', () => {
+  let golden: GoldenVectors;
+  beforeAll(async () => {
+    golden = await readGolden(await openTinyBundle());
+  });
+
+  it('runs every encoder once on each size, on what the golden inputs hold', async () => {
+    const seen: Record<string, number[]> = {};
+    await warmUp(golden, [1, 4], async (calls) => {
+      expect(calls).toHaveLength(1);
+      for (const [name, { shape, data }] of Object.entries(calls[0]?.inputs ?? {})) {
+        seen[name] = [...(seen[name] ?? []), shape[0] ?? 0];
+        const own = golden.inputs[name];
+        const size = (own?.data.length ?? 0) / (own?.shape[0] ?? 1);
+        expect(data.length).toBe((shape[0] ?? 0) * size);
+        // Two golden samples: the third is the first again.
+        if (shape[0] === 4) expect(data.subarray(2 * size, 3 * size)).toEqual(own?.data.subarray(0, size));
+      }
+      return [{} as BatchAnswer];
+    });
+    expect(golden.inputs.rgb?.shape[0]).toBe(2);
+    expect(Object.keys(seen).sort()).toEqual(Object.keys(golden.inputs).sort());
+    for (const sizes of Object.values(seen)) expect([...new Set(sizes)]).toEqual([1, 4]);
+  });
+
+  it('names the branch and the size that do not run, and what to do', async () => {
+    const broken = async () => [new Error('out of\n memory')];
+    await expect(warmUp(golden, [1, 16], broken)).rejects.toThrow(
+      /tiny@1, branch "acoustic\+depth\+rgb" does not run with a batch of 1: out of memory; a smaller MAX_BATCH may/,
+    );
   });
 });

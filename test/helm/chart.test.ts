@@ -187,6 +187,8 @@ describe('the pod', () => {
     expect(spec.containers[0].resources.limits).toMatchObject({ 'nvidia.com/gpu': 2, memory: '2Gi' });
     expect(spec.containers[0].image).toBe('branchline:0.1.0-cuda');
     expect(spec.containers[0].env).toContainEqual({ name: 'EXECUTION_PROVIDERS', value: 'cuda' });
+    const workers = spec.containers[0].env.filter(({ name }: { name: string }) => name === 'WORKERS');
+    expect(workers).toEqual([{ name: 'WORKERS', value: '1' }]);
   });
 
   it('writes large numbers as the service reads them', async () => {

@@ -13,7 +13,7 @@ import type {
 import { openTinyBundle } from '../support/tiny-bundle.js';
 
 const ENTRY = new URL('../../src/worker/entry.js', import.meta.url);
-const CPU: SessionOptions = { providers: ['cpu'], policy: 'strict', intraOpThreads: 1 };
+const CPU: SessionOptions = { providers: ['cpu'], policy: 'strict', intraOpThreads: 1, maxBatch: 1 };
 
 let bundle: Bundle;
 let golden: GoldenVectors;
@@ -82,6 +82,11 @@ async function startup(options: SessionOptions): Promise<Startup> {
     ],
   };
 }
+
+it('has products computed exactly, unless the environment says otherwise', () => {
+  // Set by what is imported above, before ONNX Runtime and CUDA are loaded.
+  expect(process.env.NVIDIA_TF32_OVERRIDE).toBe('0');
+});
 
 describe('the inference thread', () => {
   it('answers every branch as the trainer did', async () => {

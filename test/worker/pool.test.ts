@@ -48,7 +48,7 @@ async function openPool(options: Partial<PoolOptions> & { providers?: string[] }
     startup: async () => ({
       type: 'startup',
       models: [],
-      options: { providers: options.providers ?? ['cpu'], policy: 'strict', intraOpThreads: 1 },
+      options: { providers: options.providers ?? ['cpu'], policy: 'strict', intraOpThreads: 1, maxBatch: 1 },
     }),
     admit: async () => {},
     startSerially: false,
@@ -143,6 +143,27 @@ describe('WorkerPool', () => {
     };
     await openPool({ workers: 3, startSerially: true, admit });
     expect(together).toBe(1);
+  });
+
+  it('starts as many as the provider of the first one wants, and keeps as many', async () => {
+    const asked: string[] = [];
+    let admitted = 0;
+    const { pool, run, becomesIdle } = await openPool({
+      workers: (provider) => {
+        asked.push(provider);
+        expect(admitted).toBe(1);
+        return 3;
+      },
+      admit: async (_run, provider) => {
+        asked.push(provider);
+        admitted++;
+      },
+    });
+    expect(asked).toEqual(['cpu', 'cpu', 'cpu', 'cpu']);
+    expect([pool.wanted, pool.alive]).toEqual([3, 3]);
+    await expect(run('die')).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    while (pool.alive < 3) await becomesIdle();
+    expect(admitted).toBe(4);
   });
 
   it('lets the run in progress end before it closes', async () => {

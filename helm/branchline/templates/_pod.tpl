@@ -255,9 +255,11 @@ securityContext:
       name: {{ . }}
       key: {{ $.Values.mqtt.key }}
 {{- end }}
-- { name: WORKERS, value: {{ .Values.workers | quote }} }
 {{- if .Values.gpu.enabled }}
+- { name: WORKERS, value: {{ .Values.gpu.workers | quote }} }
 - { name: EXECUTION_PROVIDERS, value: {{ .Values.gpu.provider | quote }} }
+{{- else }}
+- { name: WORKERS, value: {{ .Values.workers | quote }} }
 {{- end }}
 - { name: SHUTDOWN_DELAY_MS, value: {{ mul .Values.shutdown.delaySeconds 1000 | quote }} }
 - { name: SHUTDOWN_GRACE_MS, value: {{ mul .Values.shutdown.graceSeconds 1000 | quote }} }
