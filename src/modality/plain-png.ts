@@ -1,4 +1,5 @@
 // Opens the picture most cameras send, a PNG without alpha, palette or interlacing, at a third of libvips' price.
+import { availableParallelism } from 'node:os';
 import { Transformer } from '@napi-rs/image';
 import type { Picture } from './picture.js';
 
@@ -17,6 +18,14 @@ const HARMLESS = new Set(
 
 /** Decoded at once up to here, 256 x 256 in 1.2 ms; a larger picture would hold up the event loop. */
 const SYNCHRONOUS_PIXELS = 512 * 512;
+/** Of more cores than these the workers outrun the event loop: decoding beside it, 16 answered half as much again. */
+const SYNCHRONOUS_CORES = 4;
+const CORES = availableParallelism();
+
+/** In the event loop's own thread; beside it otherwise, which costs each picture a way there and back. */
+export function isDecodedAtOnce(pixels: number, cores: number): boolean {
+  return cores <= SYNCHRONOUS_CORES && pixels <= SYNCHRONOUS_PIXELS;
+}
 
 export type PlainPicture = Pick<Picture, 'width' | 'height' | 'channels' | 'dtype'> & {
   /** As Picture.read(); undefined where it cannot be decoded: libvips has the words for why. */
@@ -64,7 +73,7 @@ function isPlain(file: Buffer): boolean {
 async function decode(file: Buffer, pixels: number): Promise<Buffer | undefined> {
   try {
     const transformer = new Transformer(file);
-    return pixels <= SYNCHRONOUS_PIXELS ? transformer.rawPixelsSync() : await transformer.rawPixels();
+    return isDecodedAtOnce(pixels, CORES) ? transformer.rawPixelsSync() : await transformer.rawPixels();
   } catch {
     return undefined;
   }

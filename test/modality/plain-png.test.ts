@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { openPlainPng } from '../../src/modality/plain-png.js';
+import { isDecodedAtOnce, openPlainPng } from '../../src/modality/plain-png.js';
 import { fixture } from './fixtures.js';
 
 const PLAIN = ['rgb.png', 'grey8.png', 'depth16.png', 'colour16.png'];
@@ -48,6 +48,15 @@ it.each(PLAIN)('reads %s as libvips does', async (name) => {
 
 it.each(NOT_PLAIN)('leaves %s to libvips', (name) => {
   expect(openPlainPng(readFileSync(fixture(name)))).toBeUndefined();
+});
+
+it.each([
+  [256 * 256, 2, true],
+  [512 * 512, 4, true],
+  [512 * 512 + 1, 2, false],
+  [256 * 256, 5, false],
+])('decodes %i pixels on %i cores at once: %s', (pixels, cores, atOnce) => {
+  expect(isDecodedAtOnce(pixels, cores)).toBe(atOnce);
 });
 
 it('decodes a picture too large to be decoded at once beside the event loop', async () => {
