@@ -53,6 +53,8 @@ export async function startServer(settings: ServerCommand): Promise<ChildServer>
       throw new Error(`${settings.what} cannot be started: ${error.message}.`, { cause: error });
     },
   );
+  // Reported below; not only then, or a command that does not exist would end this process first.
+  exited.catch(() => {});
   await log.close();
   if (child.pid === undefined) {
     await exited;

@@ -26,7 +26,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const machine = await describeMachine();
+  const machine = await describeMachine('cpu');
   await mkdir(join('var', 'bench'), { recursive: true });
   const folder = await mkdtemp(join('var', 'bench', 'feed-'));
   try {

@@ -1,6 +1,6 @@
 // `npm run bench`: the service against bare ONNX Runtime and against its peers, in one table.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runProgram } from './command-line.js';
 import { branchline } from './contenders/branchline.js';
@@ -8,13 +8,15 @@ import type { Contender, ContenderName } from './contenders/contender.js';
 import { peer } from './contenders/peers.js';
 import { peersPython } from './contenders/python.js';
 import { abortWhenInterrupted } from './interruption.js';
-import { readBodies } from './performance/bodies.js';
+import { type Bodies, readBodies } from './performance/bodies.js';
 import { type Block, isMeasured } from './performance/figures.js';
 import { singleGraphs } from './performance/graphs.js';
 import { describeMachine } from './performance/machine.js';
 import { DEADLINE_MS, type Measurement, measureContender } from './performance/measure.js';
 import { type BenchOptions, HELP, parseBenchOptions } from './performance/options.js';
 import { pageOf, type Report, terminalReport } from './performance/report.js';
+import { fastest, type SweepRow, sweep } from './performance/sweep.js';
+import { providerOf } from './provider.js';
 
 const MODELS = 'models';
 const MODEL = { name: 'demo-part', version: 3, modality: 'rgb' };
@@ -24,28 +26,47 @@ const SETTLE_MS = 3000;
 
 /** The exit code. */
 async function main(): Promise<number> {
-  const options = parseBenchOptions(process.argv.slice(2));
+  const options = parseBenchOptions(process.argv.slice(2), providerOf(process.env));
   if (options === 'help') {
     process.stdout.write(HELP);
     return 0;
   }
-  const machine = await describeMachine();
+  const provider = providerOf(process.env);
+  const machine = await describeMachine(provider);
   const bundle = join(MODELS, MODEL.name, String(MODEL.version));
   const graphs = await singleGraphs(bundle, join(KEPT, 'graphs'), options.trainer);
   const bodies = await readBodies(bundle, graphs, MODEL.modality);
-  const contenders = options.only.map((name) => contenderOf(name, graphs));
+  const contenders = options.only.map((name) => contenderOf(name, graphs, options));
   const titles = new Map(contenders.map(({ name, title }) => [name, title]));
 
   const signal = abortWhenInterrupted();
   const folder = await mkdtemp(join(tmpdir(), 'branchline-bench-'));
   try {
     const times = timesOf(options);
-    const blocks = await runRounds(contenders, options.rounds, { bodies, folder, signal, ...times });
-    await publish({ machine, options, titles, blocks });
+    const swept = await sweepOf(provider, bodies, times.measureMs, signal);
+    const drive = swept.length > 0 ? fastest(swept) : { provider, workers: availableParallelism(), batch: 1 };
+    const report = { machine, options, titles, swept };
+    const measurement = { bodies, drive, folder, signal, ...times };
+    const keep = (blocks: readonly Block[]) => keepRaw({ ...report, blocks });
+    const blocks = await runRounds(contenders, options.rounds, measurement, keep);
+    await publish({ ...report, blocks });
     return blocks.some((block) => block.contender === 'branchline' && !isMeasured(block)) ? 1 : 0;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Nothing on a CPU, where a batch gains nothing. */
+async function sweepOf(
+  provider: string,
+  bodies: Bodies,
+  measureMs: number,
+  signal: AbortSignal,
+): Promise<SweepRow[]> {
+  if (provider === 'cpu') return [];
+  return sweep(provider, bodies, measureMs, signal, (what) => {
+    process.stderr.write(`bare ONNX Runtime on ${provider}: ${what}\n`);
+  });
 }
 
 function timesOf({ quick, seconds, warmUpSeconds }: BenchOptions) {
@@ -58,7 +79,7 @@ function timesOf({ quick, seconds, warmUpSeconds }: BenchOptions) {
   };
 }
 
-function contenderOf(name: ContenderName, graphs: string): Contender {
+function contenderOf(name: ContenderName, graphs: string, { python }: BenchOptions): Contender {
   if (name === 'branchline')
     return branchline(
       { modelsDir: MODELS, model: `${MODEL.name}@${MODEL.version}`, modality: MODEL.modality },
@@ -66,7 +87,7 @@ function contenderOf(name: ContenderName, graphs: string): Contender {
     );
   return peer(name, {
     graph: join(graphs, `${MODEL.modality}.onnx`),
-    python: () => peersPython(join(KEPT, 'venv')),
+    python: async () => python ?? (await peersPython(join(KEPT, 'venv'))),
   });
 }
 
@@ -75,6 +96,7 @@ async function runRounds(
   contenders: readonly Contender[],
   rounds: number,
   measurement: Omit<Measurement, 'onProgress'>,
+  keep: (blocks: readonly Block[]) => Promise<void>,
 ): Promise<Block[]> {
   const blocks: Block[] = [];
   const { signal } = measurement;
@@ -91,16 +113,21 @@ async function runRounds(
           reason: error.message,
         })),
       );
+      await keep(blocks);
     }
   }
   signal.throwIfAborted();
   return blocks;
 }
 
-async function publish(report: Report): Promise<void> {
-  const { out } = report.options;
+/** After each contender, so that a run that is cut off leaves what it found. */
+async function keepRaw(report: Report): Promise<void> {
   await mkdir(KEPT, { recursive: true });
   await writeFile(join(KEPT, 'results.json'), JSON.stringify({ ...report, titles: undefined }, null, 2));
+}
+
+async function publish(report: Report): Promise<void> {
+  const { out } = report.options;
   await mkdir(dirname(out), { recursive: true });
   await writeFile(out, pageOf(report));
   process.stdout.write(`${terminalReport(report)}\n\nWritten: ${out}\n`);

@@ -11,6 +11,7 @@ import { readLabelledFolder } from './labelled-folder.js';
 import { multipart } from './load/multipart.js';
 import type { PreparedRequest } from './load/protocol.js';
 import { runLoad } from './load/run-load.js';
+import { providerOf } from './provider.js';
 import { readSampleCaptures } from './sample-captures.js';
 import { startService } from './service.js';
 import { percentile } from './statistics.js';
@@ -39,7 +40,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const cores = availableParallelism();
-  const provider = process.env.EXECUTION_PROVIDERS?.split(',')[0]?.trim() || 'cpu';
+  const provider = providerOf(process.env);
   const requests = await requestsOf(options.bundle, options.data);
   const folder = await mkdtemp(join(tmpdir(), 'branchline-tune-'));
   const signal = abortWhenInterrupted();

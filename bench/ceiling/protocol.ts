@@ -17,6 +17,10 @@ export interface RawTask {
   /** Taken in turn, over and over, by every worker. The same one may come several times. */
   readonly jobs: readonly RawJob[];
   readonly workers: number;
+  /** ONNX Runtime's execution provider. */
+  readonly provider: string;
+  /** So many captures a run, each job's own; all jobs of one graph where it is more than 1. */
+  readonly batch: number;
   /** false: decoded once, beforehand. */
   readonly decode: boolean;
   readonly warmUpMs: number;

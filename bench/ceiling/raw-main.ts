@@ -5,6 +5,7 @@ import type { FromRawWorker, RawResult, RawTask, ToRawWorker } from './protocol.
 
 // As the service does: before ONNX Runtime is loaded, or it reports to its maker.
 process.env.ORT_DISABLE_TELEMETRY = '1';
+process.env.NVIDIA_TF32_OVERRIDE ??= '0';
 
 process.once('message', async (task: RawTask) => {
   const workers = Array.from({ length: task.workers }, (_, i) => begin(task, i));

@@ -10,7 +10,8 @@ if (parentPort === null) throw new Error('raw-worker is started by raw-main, not
 const port = parentPort;
 
 type Feeds = Record<string, Tensor>;
-type Judge = (job: RawJob) => Promise<number>;
+/** The score of each, in their order. */
+type Judge = (jobs: readonly RawJob[]) => Promise<number[]>;
 
 const [load] = (await once(port, 'message')) as [ToRawWorker];
 if (load.type !== 'load') throw new Error('a raw worker is told what to load first');
@@ -18,7 +19,7 @@ const { task, firstJob } = load;
 const sessions = await openSessions(task);
 const judge = await judgeOf(task);
 const scores: number[] = [];
-for (const job of new Set(task.jobs)) scores.push(await judge(job));
+for (const job of new Set(task.jobs)) scores.push(...(await judge([job])));
 const begun = once(port, 'message');
 send({ type: 'loaded', scores });
 await begun;
@@ -27,14 +28,14 @@ for (const session of sessions.values()) await session.release();
 port.close();
 
 /** With the options the service gives its own sessions. */
-async function openSessions({ jobs }: RawTask): Promise<Map<string, InferenceSession>> {
+async function openSessions({ jobs, provider }: RawTask): Promise<Map<string, InferenceSession>> {
   const opened = new Map<string, InferenceSession>();
   for (const { graph } of jobs)
     if (!opened.has(graph))
       opened.set(
         graph,
         await InferenceSession.create(graph, {
-          executionProviders: ['cpu'],
+          executionProviders: [provider],
           intraOpNumThreads: 1,
           interOpNumThreads: 1,
           extra: { session: { intra_op: { allow_spinning: '0' } } },
@@ -44,10 +45,13 @@ async function openSessions({ jobs }: RawTask): Promise<Map<string, InferenceSes
 }
 
 async function judgeOf({ jobs, decode }: RawTask): Promise<Judge> {
-  if (decode) return async (job) => run(job, await decoded(job));
   const beforehand = new Map<RawJob, Feeds>();
-  for (const job of new Set(jobs)) beforehand.set(job, await decoded(job));
-  return (job) => run(job, beforehand.get(job) ?? {});
+  if (!decode) for (const job of new Set(jobs)) beforehand.set(job, await decoded(job));
+  return async (batch) => {
+    const feeds: Feeds[] = [];
+    for (const job of batch) feeds.push(beforehand.get(job) ?? (await decoded(job)));
+    return run(batch[0]?.graph ?? '', stacked(feeds));
+  };
 }
 
 async function decoded({ parts }: RawJob): Promise<Feeds> {
@@ -64,26 +68,42 @@ function toTensor({ dtype, shape, data }: ModalityTensor): Tensor {
     : new Tensor('float32', data as Float32Array, [1, ...shape]);
 }
 
+/** Along axis 0; all of one size. */
+function stacked(feeds: readonly Feeds[]): Feeds {
+  const [first] = feeds;
+  if (first === undefined || feeds.length === 1) return first ?? {};
+  return Object.fromEntries(
+    Object.entries(first).map(([name, { type, dims, data }]) => {
+      const length = data.length * feeds.length;
+      const all = data instanceof Float32Array ? new Float32Array(length) : new Uint8Array(length);
+      for (const [i, each] of feeds.entries()) all.set(each[name]?.data as Uint8Array, i * data.length);
+      return [name, new Tensor(type as 'uint8', all, [feeds.length, ...dims.slice(1)])];
+    }),
+  );
+}
+
 /** All outputs, maps too: the service needs them. */
-async function run({ graph }: RawJob, feeds: Feeds): Promise<number> {
+async function run(graph: string, feeds: Feeds): Promise<number[]> {
   const session = sessions.get(graph);
   if (session === undefined) throw new Error(`${graph} is not open`);
   const { score } = await session.run(feeds);
-  return Number(score?.data[0]);
+  return [...((score?.data ?? []) as Float32Array)];
 }
 
 async function measure(): Promise<number[]> {
   const latenciesMs: number[] = [];
   const startMs = performance.now() + task.warmUpMs;
   const endMs = startMs + task.measureMs;
-  for (let turn = firstJob; ; turn++) {
-    const job = task.jobs[turn % task.jobs.length];
-    if (job === undefined) throw new RangeError('a raw worker needs a job');
+  for (let at = firstJob; ; at += task.batch) {
+    const batch = Array.from(
+      { length: task.batch },
+      (_, i) => task.jobs[(at + i) % task.jobs.length] as RawJob,
+    );
     const begunMs = performance.now();
-    await judge(job);
+    await judge(batch);
     const nowMs = performance.now();
     if (nowMs >= endMs) return latenciesMs;
-    if (nowMs >= startMs) latenciesMs.push(nowMs - begunMs);
+    if (nowMs >= startMs) for (const _ of batch) latenciesMs.push(nowMs - begunMs);
   }
 }
 

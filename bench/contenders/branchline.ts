@@ -1,7 +1,8 @@
-// The service as it comes: dist/src/main.js with its default configuration.
+// The service as it comes: dist/src/main.js with its default configuration, on the provider asked for.
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { freePort } from '../child-server.js';
+import { environmentOfGpu } from '../provider.js';
 import { startService } from '../service.js';
 import { type Contender, LIVE_EVERY_MS, METRICS_EVERY_MS } from './contender.js';
 
@@ -26,6 +27,7 @@ export function branchline({ modelsDir, model, modality }: BenchModel, deadlineM
         storePath: join(folder, `store-${randomUUID()}`),
         logFile: join(folder, 'branchline.log'),
         port: await freePort(),
+        env: environmentOfGpu(process.env),
       }),
     requestFor: ({ contentType, bytes }) => ({
       method: 'POST',

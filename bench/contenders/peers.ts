@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, startServer } from '../child-server.js';
+import { environmentOfGpu, providerOf } from '../provider.js';
 import {
   type Contender,
   type ContenderName,
@@ -90,6 +91,10 @@ export function peer(name: PeerName, { graph, python }: PeerInstallation): Conte
           PYTHONDONTWRITEBYTECODE: '1',
           // Nobody is to report to ONNX Runtime's maker, nor to be measured while it does.
           ORT_DISABLE_TELEMETRY: '1',
+          // The same arithmetic for all.
+          NVIDIA_TF32_OVERRIDE: '0',
+          ...environmentOfGpu(process.env),
+          PEER_PROVIDER: providerOf(process.env),
           PEER_GRAPH: graph,
           PEER_PORT: String(port),
           PEER_WORKERS: workers,

@@ -3,7 +3,8 @@ import Fastify from 'fastify';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 
-const session = await InferenceSession.create(process.env.PEER_GRAPH ?? '');
+const executionProviders = [process.env.PEER_PROVIDER ?? 'cpu'];
+const session = await InferenceSession.create(process.env.PEER_GRAPH ?? '', { executionProviders });
 const input = session.inputNames[0] ?? '';
 
 const server = Fastify({ bodyLimit: 32 * 1024 * 1024 });

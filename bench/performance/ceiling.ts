@@ -5,9 +5,12 @@ import { runRaw } from '../ceiling/raw.js';
 import { percentile } from '../statistics.js';
 import type { Bodies } from './bodies.js';
 import type { Ceiling } from './figures.js';
+import type { Drive } from './sweep.js';
 
 export interface CeilingTask {
   readonly bodies: Bodies;
+  /** Of captures that are run only. */
+  readonly drive: Drive;
   readonly measureMs: number;
   readonly warmUpMs: number;
   readonly signal: AbortSignal;
@@ -56,12 +59,15 @@ export async function measureAgain(task: CeilingTask, before: Ceiling): Promise<
 }
 
 function raw(
-  { measureMs, warmUpMs, signal }: CeilingTask,
+  { drive, measureMs, warmUpMs, signal }: CeilingTask,
   captures: readonly { readonly job: RawJob }[],
   decode: boolean,
   workers = availableParallelism(),
 ): Promise<RawResult> {
-  return runRaw({ jobs: captures.map(({ job }) => job), decode, workers, measureMs, warmUpMs }, signal);
+  const jobs = captures.map(({ job }) => job);
+  // Decoding is the cores' work, also where runs are a GPU's: every core decodes, and runs what it has decoded.
+  const how = decode ? { provider: drive.provider, workers, batch: 1 } : drive;
+  return runRaw({ jobs, decode, ...how, measureMs, warmUpMs }, signal);
 }
 
 function perSecond({ measureMs }: CeilingTask, { latenciesMs }: RawResult): number {

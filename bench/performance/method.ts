@@ -1,8 +1,14 @@
 // How a measurement was made, as the page tells it.
 import { PARTS_TO_A_DEFECTIVE } from './mixture.js';
 
-export function methodText(warmUpSeconds: number): string {
-  return `Every contender judges the same pictures (\`models/demo-part\`, branch \`rgb\`) with as many workers of one
+const ON_A_GPU = `On the GPU "run only" has the workers and the batch that are fastest in "Batches"; what is decoded too, a worker a
+core and one capture a run, as the peers, which have as many processes. Branchline has its defaults, one worker and
+batches of 16 at most. Arithmetic is fp32 everywhere (\`NVIDIA_TF32_OVERRIDE=0\`). The mix has no ceiling there.
+
+`;
+
+export function methodText(warmUpSeconds: number, onGpu: boolean): string {
+  return `${onGpu ? ON_A_GPU : ''}Every contender judges the same pictures (\`models/demo-part\`, branch \`rgb\`) with as many workers of one
 thread as there are cores. The peers and the ceiling run the branch as one merged graph
 (\`branchline-train export --single-file\`), Branchline runs its bundle: encoder, then head. Peers decode with the
 library that is usual in their language (Pillow, sharp), the ceiling as Branchline does. Peers answer with the score alone; Branchline with the whole inspection, stored before it is answered. A run that is alone has all cores of

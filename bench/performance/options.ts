@@ -16,16 +16,20 @@ export const HELP = `Measures the service against bare ONNX Runtime and against 
   --warm-up N    before the first of them each contender is kept busy for so many seconds, which do not count
                                                                             (default 20; quick 1)
   --only NAMES   ${CONTENDERS.join(', ')}, by comma   (default all)
+  --python PATH  runs the peers; it must have what bench/peers/requirements.txt names, for CUDA onnxruntime-gpu
+                 in onnxruntime's place          (default: a virtual environment under var/bench, made on first use)
   --trainer PATH branchline-train, which writes the single-graph files      (default training/.venv, then PATH)
-  --out FILE     where the page goes  (default docs/performance.md; var/bench/performance.md for a run
-                 that is quick or leaves contenders out)
+  --out FILE     where the page goes  (default docs/performance.md, with cuda docs/performance-cuda.md, and so on;
+                 under var/bench for a run that is quick or leaves contenders out)
   --help         this text
+
+EXECUTION_PROVIDERS=cuda npm run bench measures on a GPU: bare ONNX Runtime by workers and batch first, and the
+fastest of these is the ceiling.
 
 Every contender judges the same pictures on the same graph with as many workers as there are cores.
 Beside each one the ceiling is measured anew: bare ONNX Runtime in worker threads, without HTTP.
 Ratios within a round are the result; times belong to the machine. Needs training/.venv (npm run trainer)
-for the single-graph files, and Python >= 3.11 for the peers, whose virtual environment is made under
-var/bench on first use. A peer that cannot be installed or started is named in the table with its reason.
+for the single-graph files, and Python >= 3.11 for the peers. A peer that cannot be installed or started is named in the table with its reason.
 All raw figures are kept in var/bench/results.json. Exit code: 0 where the run came to its end, whatever
 it showed; 1 where not, or where Branchline itself could not be measured; 2 for a wrong command line.
 `;
@@ -36,6 +40,8 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly only: readonly ContenderName[];
+  /** Undefined: one of its own is made. */
+  readonly python: string | undefined;
   readonly trainer: string | undefined;
   readonly out: string;
 }
@@ -47,26 +53,29 @@ const OPTIONS = {
   seconds: TEXT,
   'warm-up': TEXT,
   only: { ...TEXT, default: CONTENDERS.join() },
+  python: TEXT,
   trainer: TEXT,
   out: TEXT,
   help: { type: 'boolean', default: false },
 } as const satisfies ParseArgsConfig['options'];
 
 /** 'help' where that is asked for. Throws UsageError. */
-export function parseBenchOptions(args: readonly string[]): BenchOptions | 'help' {
+export function parseBenchOptions(args: readonly string[], provider: string): BenchOptions | 'help' {
   const values = parse(args);
   if (values.help) return 'help';
   const { quick } = values;
   const only = contendersOf(values.only);
   const whole = !quick && only.length === CONTENDERS.length;
+  const page = provider === 'cpu' ? 'performance.md' : `performance-${provider}.md`;
   return {
     quick,
     rounds: wholeNumberIn('rounds', values.rounds ?? (quick ? '1' : '3'), 1, 100),
     seconds: numberIn('seconds', values.seconds ?? (quick ? '1' : '5'), 0.2, 600),
     warmUpSeconds: numberIn('warm-up', values['warm-up'] ?? (quick ? '1' : '20'), 0, 600),
     only,
+    python: values.python,
     trainer: values.trainer,
-    out: values.out ?? (whole ? join('docs', 'performance.md') : join('var', 'bench', 'performance.md')),
+    out: values.out ?? join(...(whole ? ['docs'] : ['var', 'bench']), page),
   };
 }
 

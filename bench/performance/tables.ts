@@ -13,6 +13,7 @@ import {
   type OpenFigures,
   saturation,
 } from './figures.js';
+import { fastest, type SweepRow } from './sweep.js';
 
 const left = (title: string): Column => ({ title });
 const right = (title: string): Column => ({ title, align: 'right' });
@@ -30,6 +31,24 @@ export function boundsTable(rows: readonly BoundRow[]): Table {
   };
 }
 
+/** A row a number of workers, a column a batch; the fastest in bold. */
+export function sweepTable(rows: readonly SweepRow[]): Table {
+  const batches = [...new Set(rows.map(({ batch }) => batch))];
+  const best = rows.length > 0 ? fastest(rows) : undefined;
+  const cell = (row: SweepRow | undefined) =>
+    row === undefined ? '' : row === best ? `**${row.perSecond.toFixed(0)}**` : row.perSecond.toFixed(0);
+  return {
+    columns: [
+      left('bare ONNX Runtime, run only: captures/s'),
+      ...batches.map((batch) => right(`batches of ${batch}`)),
+    ],
+    rows: [...new Set(rows.map(({ workers }) => workers))].map((workers) => [
+      `${workers} worker${workers === 1 ? '' : 's'}`,
+      ...batches.map((batch) => cell(rows.find((row) => row.workers === workers && row.batch === batch))),
+    ]),
+  };
+}
+
 export function ceilingTable(blocks: readonly Block[]): Table {
   const ceilings = blocks.filter(isMeasured).map(({ ceiling }) => ceiling);
   const mixes = ceilings.flatMap(({ mix }) => mix ?? []);
@@ -38,7 +57,7 @@ export function ceilingTable(blocks: readonly Block[]): Table {
     spreadText(spreadOf(values), digits),
   ];
   return {
-    columns: [left('bare ONNX Runtime, a worker thread a core, no HTTP'), right('captures/s')],
+    columns: [left('bare ONNX Runtime in worker threads, no HTTP'), right('captures/s')],
     rows: [
       row(
         'PNG decoded and run',

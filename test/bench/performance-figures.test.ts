@@ -182,6 +182,7 @@ describe('the page', () => {
       cores: 2,
       memoryGib: 8,
       system: 'linux',
+      provider: 'cpu',
       versions: ['Node 20'],
       loadAverage: 0.5,
       date: '2026-01-02T03:04:05.000Z',
@@ -192,6 +193,7 @@ describe('the page', () => {
       seconds: 5,
       warmUpSeconds: 17,
       only: [],
+      python: undefined,
       trainer: undefined,
       out: 'x.md',
     },
@@ -200,6 +202,7 @@ describe('the page', () => {
       ['mosec', 'mosec'],
       ['litserve', 'LitServe'],
     ]),
+    swept: [],
     blocks: [
       block('branchline', 1),
       block('branchline', 2),
@@ -210,7 +213,7 @@ describe('the page', () => {
 
   it('says machine, versions, date, spread, and why a peer is not there', () => {
     const page = pageOf(report);
-    expect(page).toContain('2026-01-02 03:04 UTC, Some CPU, 2 cores, 8 GiB, linux. Node 20.');
+    expect(page).toContain('2026-01-02 03:04 UTC, Some CPU, 2 cores, 8 GiB, linux, cpu. Node 20.');
     expect(page).toContain('2 rounds of 5 s a setting after 17 s of warm-up;');
     expect(page).toContain('for 17 s that do not count');
     expect(page).toContain('LitServe: no wheel for this Python');
@@ -219,6 +222,18 @@ describe('the page', () => {
     expect(page).toContain('| Branchline | png, all defective | 32 | 88.0 | 0.80 |');
     expect(page).toContain('503 DEADLINE_UNREACHABLE × 820');
     expect(page).toContain('| captures/s ÷ the best peer of the same run, at equal or lower p99 | ≥ 1.10');
+  });
+
+  it('says what a GPU does by workers and batch, and that the best of it is the ceiling', () => {
+    const rate = (workers: number, batch: number, perSecond: number) => ({
+      ...{ provider: 'cuda', workers, batch, perSecond },
+    });
+    const swept = [rate(1, 1, 500), rate(1, 16, 2900.4), rate(2, 1, 900), rate(2, 16, 2800)];
+    const page = pageOf({ ...report, swept });
+    expect(page).toContain('| 1 worker | 500 | **2900** |');
+    expect(page).toContain('| 2 workers | 900 | 2800 |');
+    expect(page).toContain('On the GPU "run only"');
+    expect(pageOf(report)).not.toMatch(/batches of 1|On the GPU/);
   });
 
   it('names the defaults that cost something, as they are', () => {
