@@ -10,6 +10,8 @@ export interface Queued {
   readonly deadlineMs: number;
   /** What was promised at the door: earlier than the deadline. */
   readonly dueMs: number;
+  /** The worker that ran it among others died: it may have been at fault, and is tried with nobody beside it. */
+  readonly alone?: boolean;
 }
 
 /** Earliest deadline first; of equal ones, who came first. `queue` is in that order. */
@@ -48,12 +50,13 @@ export function takeTurn<T extends Queued>(
   let endMs = nowMs;
   for (let next = queue[0]; next !== undefined; next = queue[0]) {
     const isFirst = turn.length === 0;
-    if (!isFirst && (left < 1 || endMs + expected.ofOne(next.graphs) > untilMs)) break;
+    const mayFollow = left >= 1 && !next.alone && endMs + expected.ofOne(next.graphs) <= untilMs;
+    if (!isFirst && !mayFollow) break;
     const batch = isFirst
       ? takeBatch(queue, endMs, maxBatch, expected)
       : takeBatch(queue, endMs, Math.min(maxBatch, left), expected, untilMs);
     turn.push(batch);
-    left -= batch.length;
+    left = next.alone ? 0 : left - batch.length;
     endMs += expected.ofBatch(batch.map(({ graphs }) => graphs));
   }
   return turn;
@@ -76,7 +79,7 @@ export function takeBatch<T extends Queued>(
   const batch = [first];
   for (let at = 0; at < queue.length && batch.length < maxBatch; ) {
     const next = queue[at] as T;
-    if (!sharesEncoder(first, next)) {
+    if (first.alone || next.alone || !sharesEncoder(first, next)) {
       at++;
       continue;
     }

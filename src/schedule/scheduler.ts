@@ -8,7 +8,7 @@ import { decide, type Reason } from './door.js';
 import { type ExpectedTime, graphsOf } from './expected-time.js';
 import { doneBehindMs, forecast, type Machine } from './forecast.js';
 import { Patience } from './patience.js';
-import { type Queued, takeTurn } from './queue.js';
+import { inserted, type Queued, takeTurn } from './queue.js';
 import { gaveWay, queueFull, waitedInVain, wouldBeLate } from './refusals.js';
 import { Shares } from './shares.js';
 
@@ -54,6 +54,7 @@ export interface ScheduledAnswer {
 }
 
 interface Waiting extends Submission, Queued {
+  alone?: boolean;
   readonly enqueuedMs: number;
   readonly resolve: (answer: ScheduledAnswer) => void;
   readonly reject: (reason: unknown) => void;
@@ -236,10 +237,22 @@ export class Scheduler {
       for (const [at, batch] of turn.entries())
         for (const [its, waiting] of batch.entries()) settle(waiting, results[at]?.outcomes[its], endedMs);
     } catch (error) {
-      for (const { reject } of turn.flat()) reject(error);
+      const all = turn.flat();
+      if (all.length > 1 && isWorkerLost(error)) this.#tryAlone(all);
+      else for (const { reject } of all) reject(error);
     } finally {
       this.#running.delete(running);
     }
+  }
+
+  /** Only the one at fault is to fail, and nobody knows which it is. They were let in, also where the queue is full. */
+  #tryAlone(all: readonly Waiting[]): void {
+    for (const waiting of all) {
+      if (waiting.signal.aborted) continue;
+      waiting.alone = true;
+      this.#queue = inserted(this.#queue, waiting);
+    }
+    this.pump();
   }
 
   /** Nothing, where a batch could not be run together: then the rest of the turn's time is unknown too. */
@@ -283,6 +296,10 @@ export class Scheduler {
     const { length } = this.#queue;
     return reason === 'full' ? queueFull(length, retryInMs) : wouldBeLate(length, retryInMs);
   }
+}
+
+function isWorkerLost(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'WORKER_LOST';
 }
 
 function byDeadline(one: Queued, other: Queued): number {

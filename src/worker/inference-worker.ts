@@ -130,7 +130,7 @@ export class InferenceWorker {
     for (const { reject } of this.#pending.values())
       reject(
         new ServiceError('WORKER_LOST', {
-          detail: 'The inference worker died on this capture or one beside it; send it again.',
+          detail: 'The inference worker died on this capture; send it again.',
           retryAfterSeconds: 1,
           cause: why,
         }),

@@ -5,6 +5,7 @@ import { answerOf, byHand, callOf, settled } from './support.js';
 
 type Machine = ReturnType<typeof byHand>;
 const branches = ({ ran }: Machine) => ran.map(({ branch }) => branch);
+const lost = () => new ServiceError('WORKER_LOST', { detail: 'died' });
 const gone = () => AbortSignal.abort(new ServiceError('CLIENT_GONE', { detail: 'gone' }));
 
 describe('a worker that is idle', () => {
@@ -129,17 +130,14 @@ describe('the running', () => {
     machine.running[0]?.finish();
   });
 
-  it('fail with their worker, and nobody else does', async () => {
-    const machine = byHand({ maxBatch: 2 });
-    const [first, second, third] = ['rgb', 'rgb', 'rgb'].map((branch) => machine.submit(branch));
+  it('fail with their worker where they ran alone, and nobody else does', async () => {
+    const machine = byHand();
+    const [first, second] = ['rgb', 'rgb'].map((branch) => machine.submit(branch));
+    machine.running[0]?.fail(lost());
+    await expect(first).rejects.toMatchObject({ code: 'WORKER_LOST' });
     machine.running[0]?.finish();
-    machine.running[0]?.fail(new ServiceError('WORKER_LOST', { detail: 'died' }));
-    await expect(first).resolves.toMatchObject({ queueMs: 0 });
-    await expect(second).rejects.toMatchObject({ code: 'WORKER_LOST' });
-    await expect(third).rejects.toMatchObject({ code: 'WORKER_LOST' });
-    const next = machine.submit('rgb');
-    machine.running[0]?.finish();
-    await expect(next).resolves.toMatchObject({ queueMs: 0 });
+    await expect(second).resolves.toBeDefined();
+    expect(machine.ran).toHaveLength(2);
   });
 });
 
@@ -292,16 +290,52 @@ describe('a turn', () => {
       await expect(answer).resolves.toMatchObject({ answer: { runMs: 15 }, queueMs: 25 });
   });
 
-  it('fails with its worker', async () => {
-    const machine = byHand({ maxTurn: 2 });
+  it.each([
+    ['batches of one', { maxTurn: 4 }],
+    ['one batch', { maxBatch: 4 }],
+  ])(
+    'whose worker died is tried again, each for itself: the one at fault fails alone (%s)',
+    async (_, limits) => {
+      const machine = byHand(limits);
+      machine.submit('a');
+      const [first, atFault, third] = [1, 2, 3].map((n) => machine.submit('a', { deadlineMs: 1000 + n }));
+      machine.running[0]?.finish();
+      expect(machine.running[0]?.calls).toHaveLength(3);
+      machine.running[0]?.fail(lost());
+      await settled();
+      // It comes with an earlier deadline, and has nothing to do with it.
+      const other = machine.submit('a', { deadlineMs: 900 });
+      expect(machine.running[0]?.calls).toHaveLength(1);
+      machine.running[0]?.finish();
+      await expect(first).resolves.toBeDefined();
+      expect(machine.running[0]?.calls).toHaveLength(1);
+      machine.running[0]?.finish();
+      await expect(other).resolves.toBeDefined();
+      const later = [1, 2].map(() => machine.submit('a', { deadlineMs: 9000 }));
+      machine.running[0]?.fail(lost());
+      await expect(atFault).rejects.toMatchObject({ code: 'WORKER_LOST' });
+      expect(machine.running[0]?.calls).toHaveLength(1);
+      machine.running[0]?.finish();
+      await expect(third).resolves.toBeDefined();
+      expect(machine.running[0]?.calls).toHaveLength(2);
+      machine.running[0]?.finish();
+      for (const answer of later) await expect(answer).resolves.toBeDefined();
+      expect(machine.running).toEqual([]);
+    },
+  );
+
+  it('whose worker died is not tried again for a caller that is gone', async () => {
+    const machine = byHand({ maxTurn: 4 });
     machine.submit('a');
-    const [second, third, fourth] = ['a', 'b', 'a'].map((branch) => machine.submit(branch));
+    const caller = new AbortController();
+    machine.submit('gone', { signal: caller.signal });
+    machine.submit('b');
     machine.running[0]?.finish();
-    machine.running[0]?.fail(new ServiceError('WORKER_LOST', { detail: 'died' }));
-    await expect(second).rejects.toMatchObject({ code: 'WORKER_LOST' });
-    await expect(third).rejects.toMatchObject({ code: 'WORKER_LOST' });
-    machine.running[0]?.finish();
-    await expect(fourth).resolves.toBeDefined();
+    caller.abort(new ServiceError('CLIENT_GONE', { detail: 'gone' }));
+    machine.running[0]?.fail(lost());
+    await settled();
+    expect(branches(machine)).toEqual(['a', 'gone', 'b', 'b']);
+    expect(machine.scheduler.depth).toBe(0);
   });
 });
 
