@@ -1,6 +1,6 @@
 // Draws an anomaly map for eyes, and writes it as numbers for programs.
 import sharp from 'sharp';
-import type { StoredMap } from '../store/store.js';
+import type { StoredMap } from '../map-codec.js';
 import { colormap } from './colormap.js';
 import { resampleScores } from './resample.js';
 

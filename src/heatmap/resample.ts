@@ -1,5 +1,5 @@
 // Enlarges an anomaly map to the size of a picture, smoothly, so that its grid does not pose as detail.
-import type { StoredMap } from '../store/store.js';
+import type { StoredMap } from '../map-codec.js';
 
 const FULL_SCALE = 65535;
 

@@ -6,8 +6,9 @@ import type { ModalitySpec } from '../bundle/manifest.js';
 import type { ModelRegistry } from '../bundle/registry.js';
 import { ServiceError } from '../errors.js';
 import { type Inspection, identifier } from '../inspection.js';
+import type { StoredMap } from '../map-codec.js';
 import { noInspection } from '../store/revise.js';
-import type { ResultStore, StoredMap } from '../store/store.js';
+import type { ResultStore } from '../store/store.js';
 import { CONTENT_TYPES, MAP_FORMATS, negotiateFormat } from './accept.js';
 import { problems } from './problem.js';
 

@@ -1,7 +1,6 @@
 // Keeps the inspection; a store that fails costs the record, never the answer to the line.
 import type { Inspection } from '../inspection.js';
 import type { Artefacts, ResultStore } from '../store/store.js';
-import { storedMaps } from './artefacts.js';
 import type { Judged } from './judge-answer.js';
 
 export interface KeeperOptions {
@@ -36,7 +35,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       const startedMs = performance.now();
       try {
         if (overdue.size >= MAX_OVERDUE) throw new Error(`the store still owes ${overdue.size} saves`);
-        await save(inspection, { maps: judged === undefined ? {} : storedMaps(judged.answer) });
+        await save(inspection, { maps: judged?.answer.keptMaps ?? {} });
         onSaved(performance.now() - startedMs);
         return inspection;
       } catch (error) {

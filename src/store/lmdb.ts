@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { ServiceError } from '../errors.js';
 import { GroupCommit } from '../group-commit.js';
 import type { Inspection, Review } from '../inspection.js';
-import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
+import { decodeMap, type StoredMap } from '../map-codec.js';
+import { asBuffer, decodeInspection, encodeInspection } from './codec.js';
 import { describeStanding } from './consumer-position.js';
 import { decodeCursor, encodeCursor, type Feed, lastOf } from './cursor.js';
 import { entriesToRead, type FeedEntry, pickPage } from './feed-page.js';
@@ -31,14 +32,11 @@ import type {
   Reset,
   ResultStore,
   Revision,
-  StoredMap,
   Usage,
 } from './store.js';
 
 /** Keys beyond LMDB's own limit would throw; nothing of ours is half as long. */
 const MAX_NAME_LENGTH = 256;
-
-type EncodedMaps = readonly { readonly name: string; readonly bytes: Buffer }[];
 
 /**
  * Opens, or makes, the store in the folder `path`.
@@ -78,15 +76,13 @@ class LmdbStore implements ResultStore {
 
   async save(inspection: Inspection, artefacts: Artefacts): Promise<void> {
     this.#assertOpen();
-    const maps = await encodeMaps(artefacts.maps);
-    this.#assertOpen();
     await this.#write(() => {
       const { inspectionId } = inspection;
       const held = this.#rooms.places.doesExist(inspectionId) ? this.#listed(inspectionId) : undefined;
       const next = replacement(held, inspection);
       if (next === undefined) return;
       if (held !== undefined) removeCaptureImages(this.#rooms, inspectionId);
-      this.#put(held, next, maps);
+      this.#put(held, next, artefacts.maps);
     });
   }
 
@@ -97,7 +93,7 @@ class LmdbStore implements ResultStore {
       if (!known) throw noInspection(inspectionId);
       const held = this.#listed(inspectionId);
       const next = withReview(held, review);
-      if (next !== undefined) this.#put(held, next, []);
+      if (next !== undefined) this.#put(held, next, {});
       return next ?? held;
     });
   }
@@ -298,7 +294,7 @@ class LmdbStore implements ResultStore {
   }
 
   /** Within a transaction. The entry of the revision before goes: of each inspection the feed has the newest. */
-  #put(held: Inspection | undefined, inspection: Inspection, encoded: EncodedMaps): void {
+  #put(held: Inspection | undefined, inspection: Inspection, encoded: Artefacts['maps']): void {
     const { feed, open, places, inspections, maps } = this.#rooms;
     const { inspectionId: id, revision, lineId, verdict } = inspection;
     const place = places.get(id);
@@ -310,7 +306,7 @@ class LmdbStore implements ResultStore {
     const counted = count(this.#rooms, held, inspection, place, new Date().toISOString());
     this.#assigned += 1;
     inspections.put(id, encodeInspection(inspection));
-    for (const { name, bytes } of encoded) maps.put([id, name], bytes);
+    for (const [name, bytes] of Object.entries(encoded)) maps.put([id, name], asBuffer(bytes));
     feed.put(this.#assigned, [id, lineId, verdict]);
     places.put(id, [this.#assigned, revision, ...counted]);
     if (needsReview(inspection)) open.put(this.#assigned, id);

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { RedisCommander } from 'ioredis';
 import type { Inspection, Review } from '../inspection.js';
+import { decodeMap, type StoredMap } from '../map-codec.js';
 import { repliesTo } from '../redis-reply.js';
-import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
+import { asBuffer, decodeInspection, encodeInspection } from './codec.js';
 import { describeStanding } from './consumer-position.js';
 import { decodeCursor, encodeCursor, type Feed, lastOf } from './cursor.js';
 import { entriesToRead } from './feed-page.js';
@@ -29,7 +30,6 @@ import type {
   Reset,
   ResultStore,
   Revision,
-  StoredMap,
   Usage,
 } from './store.js';
 
@@ -96,7 +96,7 @@ class RedisStore implements ResultStore {
   async save(inspection: Inspection, artefacts: Artefacts): Promise<void> {
     this.#assertOpen();
     const fields: (string | Buffer)[] = [];
-    for (const { name, bytes } of await encodeMaps(artefacts.maps)) fields.push(`map:${name}`, bytes);
+    for (const [name, bytes] of Object.entries(artefacts.maps)) fields.push(`map:${name}`, asBuffer(bytes));
     // Nearly always the first of its id: looked up only where it is not.
     if (await this.#put(undefined, inspection, { fields })) return;
     const imageKeys = this.#images.keysOf(inspection.inspectionId);

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import { GroupCommit } from '../group-commit.js';
 import type { Inspection } from '../inspection.js';
-import { decodeInspection, decodeMap, encodeInspection, encodeMaps } from './codec.js';
+import { asBuffer, decodeInspection, encodeInspection } from './codec.js';
 import { openLockedFolder } from './lmdb-rooms.js';
 import { releaseLock } from './path-lock.js';
 import type { Artefacts } from './store.js';
@@ -75,7 +75,7 @@ class LmdbSpool implements Spool {
 
   async append(inspection: Inspection, artefacts: Artefacts): Promise<boolean> {
     const record = encodeInspection(inspection);
-    const maps = await encodeMaps(artefacts.maps);
+    const maps = Object.entries(artefacts.maps).map(([name, map]) => ({ name, bytes: asBuffer(map) }));
     const bytes = maps.reduce((sum, map) => sum + map.bytes.length, Buffer.byteLength(record));
     if (this.#bytes + bytes > this.#limitBytes) return false;
     this.#records += 1;
@@ -96,11 +96,10 @@ class LmdbSpool implements Spool {
     const [first] = this.#waiting.getRange({ limit: 1 });
     if (first === undefined) return undefined;
     const { inspection, maps } = first.value;
-    const decoded = maps.map(async ({ name, bytes }) => [name, await decodeMap(bytes)] as const);
     return {
       place: first.key,
       inspection: decodeInspection(inspection),
-      artefacts: { maps: Object.fromEntries(await Promise.all(decoded)) },
+      artefacts: { maps: Object.fromEntries(maps.map(({ name, bytes }) => [name, bytes])) },
     };
   }
 

@@ -1,19 +1,13 @@
 // What every result store must do; the lmdb and redis adapters both pass the same contract tests.
 import type { Inspection, Review, Verdict } from '../inspection.js';
-
-/** One anomaly map, row-major, 0…65535 for a score of 0…1 (compact, and exact enough to draw and to threshold). */
-export interface StoredMap {
-  readonly height: number;
-  readonly width: number;
-  readonly values: Uint16Array;
-}
+import type { StoredMap } from '../map-codec.js';
 
 /** Of inspections, in one call of keepImages: more would hold up what else is written. */
 export const MAX_EVICTED = 100;
 
 export interface Artefacts {
-  /** By name: "fused" and each used modality. */
-  readonly maps: Readonly<Record<string, StoredMap>>;
+  /** By name: "fused" and each used modality; as encodeMap gives them. */
+  readonly maps: Readonly<Record<string, Uint8Array>>;
 }
 
 /** What the sensors saw, as far as it is kept; written after the record, which does not wait for it. */

@@ -1,4 +1,5 @@
 // What a head and its encoders gave → the answer to one call: its own samples, copied out of the batch (pure).
+import { encodeMap, quantise } from '../map-codec.js';
 import type { BatchAnswer, BatchMap } from './protocol.js';
 
 /** As much of a tensor as is read here; axis 0 is N. */
@@ -23,15 +24,23 @@ export function toAnswer(
   evidence: Outputs,
   rows: Rows,
 ): Omit<BatchAnswer, 'runMs'> {
+  const map = toMap(outputs, 'map', rows);
+  const modalityMaps = Object.fromEntries(
+    modalities.map((name) => [name, toMap(evidence, `${name}.${MODALITY_MAP}`, rows)]),
+  );
   return {
     score: numbers(outputs, 'score', rows, modalities),
-    map: toMap(outputs, 'map', rows),
+    map,
     modalityScore: numbers(outputs, 'modality_score', rows, modalities),
     modalityWeight: numbers(outputs, 'modality_weight', rows, modalities),
-    modalityMaps: Object.fromEntries(
-      modalities.map((name) => [name, toMap(evidence, `${name}.${MODALITY_MAP}`, rows)]),
-    ),
+    modalityMaps,
+    keptMaps: rows.samples === 1 ? keptMaps({ fused: map, ...modalityMaps }) : {},
   };
+}
+
+/** Encoded here, where it holds up nobody but the next run: the main thread answers for all workers. */
+function keptMaps(maps: Readonly<Record<string, BatchMap>>): Record<string, Uint8Array> {
+  return Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, encodeMap(quantise(map))]));
 }
 
 export function pick<T>(outputs: Readonly<Record<string, T>>, name: string): T {

@@ -95,9 +95,9 @@ function send(message: FromWorker, transfer: ArrayBuffer[] = []): void {
 
 function buffersOf(outcome: Outcome): ArrayBuffer[] {
   if ('failed' in outcome) return [];
-  const { score, map, modalityScore, modalityWeight, modalityMaps } = outcome.answer;
-  const maps = Object.values(modalityMaps).map(({ values }) => values);
-  return [score, map.values, modalityScore, modalityWeight, ...maps].map(
+  const { score, map, modalityScore, modalityWeight, modalityMaps, keptMaps } = outcome.answer;
+  const maps = [map, ...Object.values(modalityMaps)].map(({ values }) => values);
+  return [score, modalityScore, modalityWeight, ...maps, ...Object.values(keptMaps)].map(
     ({ buffer }) => buffer as ArrayBuffer,
   );
 }

@@ -24,6 +24,8 @@ export interface BatchAnswer {
   readonly modalityWeight: Float32Array; // (N, M)
   /** Each used encoder's own map. */
   readonly modalityMaps: Readonly<Record<string, BatchMap>>;
+  /** Of one sample: the maps as they are kept (map-codec.ts), "fused" and each modality's own; of several: none. */
+  readonly keptMaps: Readonly<Record<string, Uint8Array>>;
   readonly runMs: number;
 }
 

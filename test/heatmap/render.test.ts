@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 import { encodeNpy, encodePng16, renderHeatmap } from '../../src/heatmap/render.js';
-import type { StoredMap } from '../../src/store/store.js';
+import type { StoredMap } from '../../src/map-codec.js';
 
 function mapOf(width: number, height: number, score: (x: number, y: number) => number): StoredMap {
   const values = Uint16Array.from({ length: width * height }, (_, i) =>

@@ -17,6 +17,7 @@ beforeAll(async () => {
   bundle = await openTinyBundle();
 });
 
+const KEPT = { fused: Uint8Array.of(1), depth: Uint8Array.of(2), rgb: Uint8Array.of(3) };
 const map = { height: 1, width: 2, values: Float32Array.of(0.25, 0.75) };
 
 interface Fakes {
@@ -58,6 +59,7 @@ function line({ save = async () => {}, submit, storeTimeoutMs = 1000 }: Fakes = 
               modalityScore: Float32Array.of(0.5, 0.25),
               modalityWeight: Float32Array.of(0.75, 0.25),
               modalityMaps: { depth: map, rgb: map },
+              keptMaps: KEPT,
               runMs: 2,
             },
           };
@@ -167,7 +169,7 @@ describe('inspect', () => {
     expect(stages.map(([stage]) => stage)).toEqual(['decode', 'gate']);
   });
 
-  it('stores what it answers and the maps of 16 bits, then has the pictures kept', async () => {
+  it('stores what it answers and the maps as the worker gives them, then has the pictures kept', async () => {
     const saved: [Inspection, Artefacts][] = [];
     const { inspect, kept } = line({
       save: async (...record) => {
@@ -177,8 +179,7 @@ describe('inspect', () => {
     });
     const asked = capture();
     const inspection = await inspect(asked);
-    const stored = { height: 1, width: 2, values: Uint16Array.of(16384, 49151) };
-    expect(saved).toEqual([[inspection, { maps: { fused: stored, depth: stored, rgb: stored } }]]);
+    expect(saved).toEqual([[inspection, { maps: KEPT }]]);
     expect(kept).toEqual([[inspection, expect.anything(), { captures: 'review', originals: false }]]);
     expect(kept[0]?.[1].parts).toBe(asked.parts);
     expect(kept[0]?.[1].frame?.name).toBe(inspection.heatmap?.frame);

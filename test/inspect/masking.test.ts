@@ -33,6 +33,7 @@ const answer = {
     side: map(0.75, 0.5, 0.25, 0),
     sound: map(1, 1, 1, 1),
   },
+  keptMaps: {},
   runMs: 1,
 };
 const left: Masks[string] = { size: [2, 2], ignore: [{ rect: [0, 0, 1, 2] }] };

@@ -1,13 +1,13 @@
 // What a store must remove, and what it must leave.
 import { describe, expect, it } from '@jest/globals';
 import type { Inspection } from '../../src/inspection.js';
-import { A_REVIEW, aMap, anInspection, NOTHING } from './samples.js';
+import { A_REVIEW, aKeptMap, anInspection, NOTHING } from './samples.js';
 import type { StoreAtHand } from './store-at-hand.js';
 
 export function describeForgetting(at: StoreAtHand): void {
   describe('forgetting', () => {
     const save = async (inspection: Inspection) => {
-      await at.store.save(inspection, { maps: { fused: aMap(), rgb: aMap() } });
+      await at.store.save(inspection, { maps: { fused: aKeptMap(), rgb: aKeptMap() } });
       const images = { thumbnail: Uint8Array.from([1, 2, 3]), originals: {} };
       await at.store.keepImages(inspection, images, 1_000_000);
     };
@@ -59,7 +59,7 @@ export function describeForgetting(at: StoreAtHand): void {
     it('says of how many it took anything: pictures, maps alone, or the record', async () => {
       const [pictured, mapped, bare] = [anInspection(), anInspection(), anInspection()];
       await save(pictured);
-      await at.store.save(mapped, { maps: { fused: aMap() } });
+      await at.store.save(mapped, { maps: { fused: aKeptMap() } });
       await at.store.save(bare, NOTHING);
       const all = [pictured, mapped, bare, anInspection()];
       expect(await at.store.forget(all, 'images')).toBe(2);

@@ -1,6 +1,6 @@
 // What a store must do with newer revisions and reviews of a record.
 import { describe, expect, it } from '@jest/globals';
-import { A_REVIEW, aMap, anInspection, NOTHING } from './samples.js';
+import { A_REVIEW, aKeptMap, anInspection, NOTHING } from './samples.js';
 import type { StoreAtHand } from './store-at-hand.js';
 
 export function describeRevisions(at: StoreAtHand): void {
@@ -12,12 +12,12 @@ export function describeRevisions(at: StoreAtHand): void {
 
     it('puts a higher revision in place of the record, at the end of the feed, and keeps its reviews', async () => {
       const first = anInspection({ captureId: 'a', verdict: 'REVIEW' });
-      await at.store.save(first, { maps: { fused: aMap(1, 1), rgb: aMap(1, 1) } });
+      await at.store.save(first, { maps: { fused: aKeptMap(1, 1), rgb: aKeptMap(1, 1) } });
       await at.saveMany(1, () => ({ captureId: 'b' }));
       const { nextCursor } = await at.store.list({ limit: 2 });
       const { reviews } = await at.store.review(first.inspectionId, A_REVIEW);
       const revised = { ...first, verdict: 'NG' as const, revision: 3 };
-      await at.store.save(revised, { maps: { fused: aMap(2, 3) } });
+      await at.store.save(revised, { maps: { fused: aKeptMap(2, 3) } });
       expect(await newest()).toEqual(['b.1', 'a.3']);
       expect(await at.store.get(first.inspectionId)).toEqual({ ...revised, reviews });
       expect((await at.store.map(first.inspectionId, 'fused'))?.width).toBe(3);

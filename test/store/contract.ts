@@ -1,12 +1,14 @@
 // What every result store must do: the same tests for each adapter.
+
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { encodeMap } from '../../src/map-codec.js';
 import type { ListQuery, ResultStore } from '../../src/store/store.js';
 import { describeConsumers } from './contract-consumers.js';
 import { describeForgetting } from './contract-forgetting.js';
 import { describeImages } from './contract-images.js';
 import { describeLines } from './contract-lines.js';
 import { describeOpenReviews, describeRevisions } from './contract-revisions.js';
-import { aMap, anInspection, NOTHING } from './samples.js';
+import { aKeptMap, aMap, anInspection, NOTHING } from './samples.js';
 import type { StoreAtHand } from './store-at-hand.js';
 
 /** A place for one store; open() again after close() finds what was saved. */
@@ -63,7 +65,9 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
     it('gives back maps bit by bit', async () => {
       const { inspectionId } = anInspection();
       const fused = aMap();
-      await store.save(anInspection({ inspectionId }), { maps: { fused, rgb: aMap(1, 1) } });
+      await store.save(anInspection({ inspectionId }), {
+        maps: { fused: encodeMap(fused), rgb: aKeptMap(1, 1) },
+      });
       const found = await store.map(inspectionId, 'fused');
       expect([found?.height, found?.width]).toEqual([fused.height, fused.width]);
       expect(Array.from(found?.values ?? [])).toEqual(Array.from(fused.values));
@@ -164,7 +168,7 @@ export function describeResultStore(name: string, newPlace: () => Promise<StoreP
       const inspections = Array.from({ length: 200 }, (_, i) => anInspection({ captureId: `c${i}` }));
       const saves = inspections.map(async (inspection, i) => {
         await new Promise((resolve) => setTimeout(resolve, (i * 7) % 40));
-        await store.save(inspection, { maps: { fused: aMap(8, 8) } });
+        await store.save(inspection, { maps: { fused: aKeptMap(8, 8) } });
       });
       const seen: string[] = [];
       let after: string | undefined;

@@ -22,9 +22,9 @@ describeResultStore('lmdb', async () => {
 /** Another process that opens the store, saves one inspection and stays until it is killed. */
 const SAVER = `
   const { openLmdbStore } = await import(process.argv[1]);
-  const { anInspection, aMap } = await import(process.argv[2]);
+  const { anInspection, aKeptMap } = await import(process.argv[2]);
   const store = await openLmdbStore({ path: process.argv[3] });
-  await store.save(anInspection({ inspectionId: 'survivor' }), { maps: { fused: aMap() } });
+  await store.save(anInspection({ inspectionId: 'survivor' }), { maps: { fused: aKeptMap() } });
   console.log('saved');
   setInterval(() => {}, 1000);
 `;

@@ -6,7 +6,7 @@ import { createRedisStore } from '../../src/store/redis.js';
 import type { ResultStore } from '../../src/store/store.js';
 import { type RedisServer, startRedisServer } from '../support/redis-server.js';
 import { describeResultStore } from './contract.js';
-import { aMap, anInspection, NOTHING } from './samples.js';
+import { aKeptMap, anInspection, NOTHING } from './samples.js';
 
 let server: RedisServer;
 const connections: Redis[] = [];
@@ -80,7 +80,7 @@ describe('redis: several replicas', () => {
     const saving = Promise.all(
       inspections.map(async (inspection, i) => {
         await delay(i % 200);
-        await writers[i % 2]?.save(inspection, { maps: { fused: aMap(16, 16) } });
+        await writers[i % 2]?.save(inspection, { maps: { fused: aKeptMap(16, 16) } });
       }),
     );
     const seen: string[] = [];

@@ -7,7 +7,7 @@ import type { Verdict } from '../../src/inspection.js';
 import { openLmdbStore } from '../../src/store/lmdb.js';
 import { type Ages, createRetention, type RetentionPolicy } from '../../src/store/retention.js';
 import type { ResultStore, Usage } from '../../src/store/store.js';
-import { aMap, anInspection } from './samples.js';
+import { aKeptMap, anInspection } from './samples.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 const NOW_MS = Date.UTC(2026, 5, 1);
@@ -42,7 +42,7 @@ async function saveAged(verdict: Verdict, ageDays: number, recipe: string | null
   const completedAt = new Date(NOW_MS - ageDays * DAY_MS).toISOString();
   const captureId = `${recipe ?? verdict}-${ageDays}`;
   const inspection = anInspection({ verdict, completedAt, recipe, captureId });
-  await store.save(inspection, { maps: { fused: aMap() } });
+  await store.save(inspection, { maps: { fused: aKeptMap() } });
 }
 
 /** One round; `seen`: what the store does differently. */
@@ -120,7 +120,7 @@ describe('by age', () => {
     });
     const { signal } = new AbortController();
     const fresh = anInspection({ completedAt: new Date(NOW_MS - 5).toISOString() });
-    await store.save(fresh, { maps: { fused: aMap() } });
+    await store.save(fresh, { maps: { fused: aKeptMap() } });
     await rounds.sweep(signal);
     await store.keepImages(fresh, { originals: { rgb: Uint8Array.of(1) } }, 1000);
     nowMs += 61_000;
@@ -349,7 +349,7 @@ describe('by bytes', () => {
 
   it('gives back what it removes', async () => {
     for (let i = 0; i < 50; i++)
-      await store.save(anInspection({ verdict: 'OK' }), { maps: { fused: aMap(80, 80) } });
+      await store.save(anInspection({ verdict: 'OK' }), { maps: { fused: aKeptMap(80, 80) } });
     const before = await store.usage();
     await once({ maxBytes: before.bytes * 0.7 });
     const after = await store.usage();

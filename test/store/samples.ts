@@ -1,7 +1,8 @@
 // Inspections and maps to put into a store under test.
 import { randomUUID } from 'node:crypto';
 import type { Inspection, Review } from '../../src/inspection.js';
-import type { Artefacts, StoredMap } from '../../src/store/store.js';
+import { encodeMap, type StoredMap } from '../../src/map-codec.js';
+import type { Artefacts } from '../../src/store/store.js';
 
 export function anInspection(changes: Partial<Inspection> = {}): Inspection {
   const inspectionId = changes.inspectionId ?? randomUUID();
@@ -56,6 +57,9 @@ export function aMap(height = 5, width = 7): StoredMap {
   );
   return { height, width, values };
 }
+
+/** The same as a store is given it. */
+export const aKeptMap = (height?: number, width?: number): Uint8Array => encodeMap(aMap(height, width));
 
 export const NOTHING: Artefacts = { maps: {} };
 

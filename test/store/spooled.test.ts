@@ -8,7 +8,7 @@ import { openLmdbStore } from '../../src/store/lmdb.js';
 import { openSpool, type SpoolSize } from '../../src/store/spool.js';
 import { createSpooledStore } from '../../src/store/spooled.js';
 import type { ResultStore } from '../../src/store/store.js';
-import { aMap, anInspection, NOTHING } from './samples.js';
+import { aKeptMap, anInspection, NOTHING } from './samples.js';
 
 let folder: string;
 let store: ResultStore;
@@ -70,7 +70,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
     if (Date.now() > giveUpAt) throw new Error('it did not come about within 5 s');
 }
 
-const save = (captureId: string) => store.save(anInspection({ captureId }), { maps: { fused: aMap() } });
+const save = (captureId: string) => store.save(anInspection({ captureId }), { maps: { fused: aKeptMap() } });
 const stored = async () => (await store.list({ limit: 100 })).items.map(({ captureId }) => captureId);
 const saveAll = (...names: string[]) => Promise.allSettled(names.map(save));
 
@@ -98,7 +98,8 @@ it('rejects while the store is away, and writes what waited in order, once, when
   weather = 'away';
   for (const name of ['a', 'b', 'c']) await expect(save(name)).rejects.toThrow(/waits in the spool/);
   const inspection = anInspection({ captureId: 'd' });
-  for (let i = 0; i < 2; i++) await store.save(inspection, { maps: { fused: aMap(3, 4) } }).catch(() => {});
+  for (let i = 0; i < 2; i++)
+    await store.save(inspection, { maps: { fused: aKeptMap(3, 4) } }).catch(() => {});
   expect(size.records).toBe(5);
   expect(size.bytes).toBeGreaterThan(5 * 1000);
   weather = 'there';

@@ -2,6 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bundle, readGraphs } from '../../src/bundle/bundle.js';
 import { type GoldenVectors, readGolden, selfTest } from '../../src/bundle/golden.js';
+import { decodeMap, quantise } from '../../src/map-codec.js';
 import { InferenceWorker, type RunResult } from '../../src/worker/inference-worker.js';
 import type {
   BatchAnswer,
@@ -142,8 +143,21 @@ describe('the inference thread', () => {
     });
     expect(Object.keys(answer.modalityMaps)).toEqual(['depth', 'rgb']);
     expect(answer.modalityMaps.rgb).toMatchObject({ height: 64, width: 64 });
+    // Two samples: nothing of them is kept.
+    expect(answer.keptMaps).toEqual({});
     const depthAlone = golden.expected.find(({ branch }) => branch === 'depth');
     expect(answer.modalityScore[0]).toBeCloseTo(depthAlone?.score[0] ?? Number.NaN, 4);
+  });
+
+  it('gives the maps of one sample as they are kept, too', async () => {
+    const worker = newWorker();
+    await worker.start(await startup(CPU));
+    const answer = await answerTo(worker, captureOf('depth+rgb', 0));
+    const { fused, ...others } = answer.keptMaps;
+    expect(await decodeMap(fused ?? new Uint8Array())).toEqual(quantise(answer.map));
+    expect(Object.keys(others)).toEqual(['depth', 'rgb']);
+    for (const [name, bytes] of Object.entries(others))
+      expect(await decodeMap(bytes)).toEqual(quantise(answer.modalityMaps[name] as never));
   });
 
   it('answers a batch of several branches as it answers each capture alone', async () => {

@@ -1,15 +1,6 @@
+// Ids of inspections: unique, and in the order of their making.
 import { describe, expect, it } from '@jest/globals';
-import { quantise } from '../../src/inspect/artefacts.js';
 import { newInspectionId } from '../../src/inspect/inspection-id.js';
-
-describe('quantise', () => {
-  it('keeps 0…1 to 1/65535, clamps the rest, and reads no number as nothing unusual', () => {
-    const values = Float32Array.of(0, 0.5, 1, -0.5, 1.5, Number.NaN);
-    expect(Array.from(quantise({ height: 2, width: 3, values }).values)).toEqual([
-      0, 32768, 65535, 0, 65535, 0,
-    ]);
-  });
-});
 
 describe('newInspectionId', () => {
   it('is a UUID of version 7', () => {
