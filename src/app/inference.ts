@@ -47,7 +47,7 @@ export async function openInference(
   const shared = poolOptions(config, metrics, log, () => onIdle());
   const pool = await WorkerPool.open({
     ...shared,
-    workers: config.workers ?? ((provider) => (provider === 'cpu' ? config.cpuWorkers : ACCELERATOR_WORKERS)),
+    workers: workersOf(config),
     startup: () => startup(config, bundles, config.intraOpThreads),
     admit: async (run, provider) => {
       if (hasRungs(provider)) await warmUpAll(bundles, run, maxBatchOn(provider, config), log);
@@ -119,6 +119,13 @@ function poolOptions(config: Config, metrics: Metrics, log: Log, onIdle: () => v
       log.error({ err: error }, 'an inference worker could not be replaced; trying again'),
     pause: (attempt: number) => unreferencedDelay(Math.min(LONGEST_PAUSE_MS, 2 ** (attempt - 1) * 100)),
   };
+}
+
+/** Where it is known what will start, all of them may start at once. */
+function workersOf({ workers, cpuWorkers, providers }: Config): number | ((provider: string) => number) {
+  const on = (provider: string) => workers ?? (provider === 'cpu' ? cpuWorkers : ACCELERATOR_WORKERS);
+  const [first, ...others] = providers;
+  return first !== undefined && others.length === 0 ? on(first) : on;
 }
 
 function maxBatchOn(provider: string, { maxBatch }: Config): number {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Inspection } from '../../src/inspection.js';
@@ -32,9 +32,11 @@ function start(env: Record<string, string>): ServiceProcess {
   return service;
 }
 
-async function startReady(): Promise<{ service: ServiceProcess; url: string; port: number }> {
+async function startReady(
+  env: Record<string, string> = {},
+): Promise<{ service: ServiceProcess; url: string; port: number }> {
   const port = await freePort();
-  const service = start({ PORT: String(port) });
+  const service = start({ PORT: String(port), ...env });
   const url = `http://127.0.0.1:${port}`;
   await untilReady(url, service);
   return { service, url, port };
@@ -114,6 +116,17 @@ describe('a service that cannot start says why in one line', () => {
       { RECIPES_FILE: path },
       /recipe "soup" names model "spoon", which is not loaded; loaded: tiny@1/,
     );
+  });
+});
+
+it('has a worker a core also where the GPU that was asked for is not there, and says so', async () => {
+  const providers = { EXECUTION_PROVIDERS: 'cuda,cpu', PROVIDER_POLICY: 'fallback', WORKERS: '' };
+  const { url } = await startReady(providers);
+  const ready = await fetch(`${url}/health/ready`).then((answer) => answer.json());
+  const cores = availableParallelism();
+  expect(ready).toMatchObject({
+    workers: { ready: cores, wanted: cores },
+    provider: { active: 'cpu', refused: [{ provider: 'cuda' }] },
   });
 });
 

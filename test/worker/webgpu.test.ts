@@ -32,6 +32,7 @@ async function startOn(provider: string): Promise<string> {
     PORT: `${port}`,
     STORE_PATH: join(folder, provider),
     EXECUTION_PROVIDERS: provider,
+    WORKERS: '',
     VK_ICD_FILENAMES: SWIFTSHADER,
     XDG_RUNTIME_DIR: folder,
   });
@@ -44,7 +45,11 @@ async function startOn(provider: string): Promise<string> {
 it('answers several captures at once as the CPU does, and says what it runs on', async () => {
   const [onGpu, onCpu] = await Promise.all([startOn('webgpu'), startOn('cpu')]);
   const ready = await fetch(`${onGpu}/health/ready`).then((answer) => answer.json());
-  expect(ready).toMatchObject({ provider: { active: 'webgpu', refused: [] }, warnings: [] });
+  expect(ready).toMatchObject({
+    provider: { active: 'webgpu', refused: [] },
+    warnings: [],
+    workers: { wanted: 1 },
+  });
   const { parts } = await goldenCapture(0);
   const ask = (url: string, names: readonly string[]) =>
     inspect(url, Object.fromEntries(Object.entries(parts).filter(([name]) => names.includes(name))));
