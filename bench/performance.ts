@@ -26,12 +26,12 @@ const SETTLE_MS = 3000;
 
 /** The exit code. */
 async function main(): Promise<number> {
-  const options = parseBenchOptions(process.argv.slice(2), providerOf(process.env));
+  const provider = providerOf(process.env);
+  const options = parseBenchOptions(process.argv.slice(2), provider);
   if (options === 'help') {
     process.stdout.write(HELP);
     return 0;
   }
-  const provider = providerOf(process.env);
   const machine = await describeMachine(provider);
   const bundle = join(MODELS, MODEL.name, String(MODEL.version));
   const graphs = await singleGraphs(bundle, join(KEPT, 'graphs'), options.trainer);

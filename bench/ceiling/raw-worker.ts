@@ -95,16 +95,20 @@ async function measure(): Promise<number[]> {
   const startMs = performance.now() + task.warmUpMs;
   const endMs = startMs + task.measureMs;
   for (let at = firstJob; ; at += task.batch) {
-    const batch = Array.from(
-      { length: task.batch },
-      (_, i) => task.jobs[(at + i) % task.jobs.length] as RawJob,
-    );
+    const batch = Array.from({ length: task.batch }, (_, i) => jobAt(at + i));
     const begunMs = performance.now();
     await judge(batch);
     const nowMs = performance.now();
     if (nowMs >= endMs) return latenciesMs;
     if (nowMs >= startMs) for (const _ of batch) latenciesMs.push(nowMs - begunMs);
   }
+}
+
+/** Over and over. */
+function jobAt(turn: number): RawJob {
+  const job = task.jobs[turn % task.jobs.length];
+  if (job === undefined) throw new RangeError('a raw worker needs a job');
+  return job;
 }
 
 function send(message: FromRawWorker): void {

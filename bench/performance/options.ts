@@ -23,15 +23,16 @@ export const HELP = `Measures the service against bare ONNX Runtime and against 
                  under var/bench for a run that is quick or leaves contenders out)
   --help         this text
 
-EXECUTION_PROVIDERS=cuda npm run bench measures on a GPU: bare ONNX Runtime by workers and batch first, and the
-fastest of these is the ceiling.
+EXECUTION_PROVIDERS=cuda npm run bench measures on a GPU: bare ONNX Runtime by workers and batch first; the fastest
+of these is the ceiling of captures that are run only.
 
 Every contender judges the same pictures on the same graph with as many workers as there are cores.
 Beside each one the ceiling is measured anew: bare ONNX Runtime in worker threads, without HTTP.
 Ratios within a round are the result; times belong to the machine. Needs training/.venv (npm run trainer)
-for the single-graph files, and Python >= 3.11 for the peers. A peer that cannot be installed or started is named in the table with its reason.
-All raw figures are kept in var/bench/results.json. Exit code: 0 where the run came to its end, whatever
-it showed; 1 where not, or where Branchline itself could not be measured; 2 for a wrong command line.
+for the single-graph files, and Python >= 3.11 for the peers. A peer that cannot be installed or started is named
+in the table with its reason. All raw figures are kept in var/bench/results.json, after each contender.
+Exit code: 0 where the run came to its end, whatever it showed; 1 where not, or where Branchline itself could not be
+measured; 2 for a wrong command line.
 `;
 
 export interface BenchOptions {

@@ -72,6 +72,7 @@ describe('an encoder on rungs', () => {
     [1, [1]],
     [3, [4]],
     [4, [4]],
+    [7, [4, 4]],
     [9, [4, 4, 1]],
   ])('answers %i samples by sessions for %j, one row a sample', async (samples, sizes) => {
     const seen: number[] = [];
