@@ -113,7 +113,9 @@ async function openRooms(
 
   const budget = openBudget(config, models.bundles, metrics);
 
-  const storage = observeStorage(await openStorage(config, log, metrics), metrics);
+  let isCrowded = () => false;
+  const opening = openStorage(config, log, metrics, () => isCrowded());
+  const storage = observeStorage(await opening, metrics);
   closers.push(() => storage.close());
   closers.push(watchBacklogs(storage.store, metrics));
   const opened = await openRecipes(config, models, storage, seeds, log);
@@ -136,6 +138,7 @@ async function openRooms(
 
   const inference = await openInference(config, models.bundles, metrics, log);
   closers.push(() => inference.close());
+  isCrowded = () => inference.scheduler.depth > 0;
 
   const gateLimits = { ...defaultGateLimits, ...config.gateLimits };
   const keeper = createKeeper({

@@ -1,4 +1,5 @@
-// Writes that arrive while one commit is under way share the next one.
+// Writes that come close together share a commit, and those that come during one share the next.
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 
 interface Waiting<T> {
   readonly entry: T;
@@ -9,11 +10,14 @@ interface Waiting<T> {
 /** One flush to disk costs the same for one record and for a hundred: under load, groups form by themselves. */
 export class GroupCommit<T> {
   readonly #commit: (entries: readonly T[]) => Promise<void>;
+  readonly #gather: () => Promise<void>;
   #waiting: Waiting<T>[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(commit: (entries: readonly T[]) => Promise<void>) {
+  /** `gather`: how long a commit waits for those that will share it; by default, what this turn of the event loop brings. */
+  constructor(commit: (entries: readonly T[]) => Promise<void>, gather: () => Promise<void> = endOfTurn) {
     this.#commit = commit;
+    this.#gather = gather;
   }
 
   /** Resolves when the group of `entry` is committed; rejects with what its commit threw. */
@@ -31,6 +35,7 @@ export class GroupCommit<T> {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
+      await this.#gather();
       const group = this.#waiting;
       this.#waiting = [];
       try {

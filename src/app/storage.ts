@@ -20,17 +20,21 @@ export interface Storage {
 const KEY_PREFIX = '{branchline}:';
 const SPOOL_RETRY_MS = 1000;
 
-/** Throws an Error of one line where the folder is locked or cannot be written, or Redis does not answer. */
+/**
+ * `isCrowded`: captures wait for a worker. Throws an Error of one line where the folder is locked or cannot be written,
+ * or Redis does not answer.
+ */
 export async function openStorage(
   config: Config,
   log: Log,
   metrics: Pick<Metrics, 'spooled' | 'spoolDropped'>,
+  isCrowded = () => false,
 ): Promise<Storage> {
   if (config.redis !== undefined) {
     const shared = await openRedis(config.redis, config, log);
     return config.spoolLimitBytes === 0 ? shared : withSpool(shared, config, log, metrics);
   }
-  const store = await openLmdbStore({ path: config.storePath }).catch((cause: Error) => {
+  const store = await openLmdbStore({ path: config.storePath, isCrowded }).catch((cause: Error) => {
     throw new Error(`STORE_PATH: ${cause.message}`, { cause });
   });
   return { store, redis: undefined, close: () => store.close() };

@@ -1,5 +1,6 @@
 // The embedded result store: LMDB in a folder, one process, durable before a save resolves.
 import { resolve } from 'node:path';
+import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../errors.js';
 import { GroupCommit } from '../group-commit.js';
 import type { Inspection, Review } from '../inspection.js';
@@ -37,16 +38,27 @@ import type {
 
 /** Keys beyond LMDB's own limit would throw; nothing of ours is half as long. */
 const MAX_NAME_LENGTH = 256;
+/**
+ * Where captures queue, nobody is judged sooner because one of them is answered sooner, and a commit costs as much CPU
+ * for one record as for ten: half as many of them are 4 % more captures a second on two cores, measured.
+ */
+const CROWDED_MS = 10;
+
+export interface LmdbOptions {
+  readonly path: string;
+  /** True while records follow each other closely: then a commit waits for more of them. Absent: never. */
+  readonly isCrowded?: () => boolean;
+}
 
 /**
  * Opens, or makes, the store in the folder `path`.
  * Throws a one-line Error where another process holds the folder, or it cannot be written.
  */
-export async function openLmdbStore(options: { readonly path: string }): Promise<ResultStore> {
+export async function openLmdbStore(options: LmdbOptions): Promise<ResultStore> {
   const path = resolve(options.path);
   const root = await openLockedFolder(path);
   try {
-    return new LmdbStore(path, openRooms(root));
+    return new LmdbStore(path, openRooms(root), options.isCrowded);
   } catch (cause) {
     await root.close();
     releaseLock(path);
@@ -58,7 +70,7 @@ class LmdbStore implements ResultStore {
   readonly #path: string;
   readonly #rooms: LmdbRooms;
   readonly #storeId: string;
-  readonly #commits = new GroupCommit<() => void>((writes) => this.#commit(writes));
+  readonly #commits: GroupCommit<() => void>;
   readonly #waiters = new FeedWaiters();
   /** The last sequence given out; never given twice, not even after a failed commit. */
   #assigned: number;
@@ -66,8 +78,12 @@ class LmdbStore implements ResultStore {
   #durable: number;
   #closed = false;
 
-  constructor(path: string, rooms: LmdbRooms) {
+  constructor(path: string, rooms: LmdbRooms, isCrowded = () => false) {
     this.#path = path;
+    this.#commits = new GroupCommit(
+      (writes) => this.#commit(writes),
+      () => (isCrowded() ? sleep(CROWDED_MS) : endOfTurn()),
+    );
     this.#rooms = rooms;
     this.#storeId = identity(rooms.meta);
     this.#assigned = Number(rooms.meta.get('tail') ?? 0);

@@ -34,13 +34,26 @@ export function toAnswer(
     modalityScore: numbers(outputs, 'modality_score', rows, modalities),
     modalityWeight: numbers(outputs, 'modality_weight', rows, modalities),
     modalityMaps,
-    keptMaps: rows.samples === 1 ? keptMaps({ fused: map, ...modalityMaps }) : {},
+    keptMaps: rows.samples === 1 ? keptMaps(map, modalityMaps) : {},
   };
 }
 
-/** Encoded here, where it holds up nobody but the next run: the main thread answers for all workers. */
-function keptMaps(maps: Readonly<Record<string, BatchMap>>): Record<string, Uint8Array> {
-  return Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, encodeMap(quantise(map))]));
+/**
+ * Encoded here, where it holds up nobody but the next run: the main thread answers for all workers. A single modality's
+ * own map is the fused one as well; the same bytes are then there under both names.
+ */
+function keptMaps(fused: BatchMap, own: Readonly<Record<string, BatchMap>>): Record<string, Uint8Array> {
+  const encoded = encodeMap(quantise(fused));
+  const others = Object.entries(own).map(([name, map]) => [
+    name,
+    isSame(map, fused) ? encoded : encodeMap(quantise(map)),
+  ]);
+  return { fused: encoded, ...Object.fromEntries(others) };
+}
+
+function isSame(one: BatchMap, other: BatchMap): boolean {
+  if (one.height !== other.height || one.width !== other.width) return false;
+  return one.values.every((value, i) => value === other.values[i]);
 }
 
 export function pick<T>(outputs: Readonly<Record<string, T>>, name: string): T {

@@ -93,11 +93,11 @@ function send(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
 
+/** Each once, also where two maps share one. */
 function buffersOf(outcome: Outcome): ArrayBuffer[] {
   if ('failed' in outcome) return [];
   const { score, map, modalityScore, modalityWeight, modalityMaps, keptMaps } = outcome.answer;
   const maps = [map, ...Object.values(modalityMaps)].map(({ values }) => values);
-  return [score, modalityScore, modalityWeight, ...maps, ...Object.values(keptMaps)].map(
-    ({ buffer }) => buffer as ArrayBuffer,
-  );
+  const arrays = [score, modalityScore, modalityWeight, ...maps, ...Object.values(keptMaps)];
+  return [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))];
 }

@@ -5,11 +5,12 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as endOfTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { open } from 'lmdb';
 import { openLmdbStore } from '../../src/store/lmdb.js';
 import { describeResultStore } from './contract.js';
+import { anInspection } from './samples.js';
 
 const newFolder = () => mkdtemp(join(tmpdir(), 'branchline-lmdb-'));
 const removeFolder = (path: string) => rm(path, { recursive: true, force: true });
@@ -17,6 +18,31 @@ const removeFolder = (path: string) => rm(path, { recursive: true, force: true }
 describeResultStore('lmdb', async () => {
   const path = await newFolder();
   return { open: () => openLmdbStore({ path }), remove: () => removeFolder(path) };
+});
+
+it('waits for more records only where there is a crowd, and keeps each', async () => {
+  const path = await newFolder();
+  let asked = 0;
+  let crowd = true;
+  const isCrowded = () => {
+    asked += 1;
+    return crowd;
+  };
+  const store = await openLmdbStore({ path, isCrowded });
+  const save = (inspectionId: string) => store.save(anInspection({ inspectionId }), { maps: {} });
+  const first = save('a');
+  await delay(2);
+  await Promise.all([first, save('b')]);
+  expect(asked).toBe(1);
+  crowd = false;
+  const third = save('c');
+  await endOfTurn();
+  await endOfTurn();
+  await Promise.all([third, save('d')]);
+  expect(asked).toBe(3);
+  expect((await store.list({ limit: 10 })).items).toHaveLength(4);
+  await store.close();
+  await removeFolder(path);
 });
 
 /** Another process that opens the store, saves one inspection and stays until it is killed. */

@@ -160,6 +160,15 @@ describe('the inference thread', () => {
       expect(await decodeMap(bytes)).toEqual(quantise(answer.modalityMaps[name] as never));
   });
 
+  it('encodes a map once where a single modality has the fused one for its own', async () => {
+    const worker = newWorker();
+    await worker.start(await startup(CPU));
+    const { map, keptMaps } = await answerTo(worker, captureOf('depth', 0));
+    expect(Object.keys(keptMaps)).toEqual(['fused', 'depth']);
+    expect(keptMaps.depth).toBe(keptMaps.fused);
+    expect(await decodeMap(keptMaps.depth ?? new Uint8Array())).toEqual(quantise(map));
+  });
+
   it('answers a batch of several branches as it answers each capture alone', async () => {
     const worker = newWorker();
     await worker.start(await startup(CPU));
