@@ -6,7 +6,7 @@ import { CONTENDERS, type ContenderName } from '../contenders/contender.js';
 
 export const HELP = `Measures the service against bare ONNX Runtime and against other servers, and writes the table.
 
-  npm run bench                       the whole of it: three quarters of an hour, on a machine that does nothing else
+  npm run bench                       the whole of it: an hour, on a machine that does nothing else
   npm run bench -- --quick            a minute or two, to see that all of it works; the figures mean little
   npm run bench -- --only branchline,mosec
 
@@ -14,7 +14,7 @@ export const HELP = `Measures the service against bare ONNX Runtime and against 
   --seconds N    each closed loop is measured so long; open loops twice that and 3 s more
                                                                             (default 5; quick 1)
   --warm-up N    before the first of them each contender is kept busy for so many seconds, which do not count
-                                                                            (default 20; quick 1)
+                                                                            (default 60; quick 1)
   --only NAMES   ${CONTENDERS.join(', ')}, by comma   (default all)
   --python PATH  runs the peers; it must have what bench/peers/requirements.txt names, for CUDA onnxruntime-gpu
                  in onnxruntime's place          (default: a virtual environment under var/bench, made on first use)
@@ -72,7 +72,7 @@ export function parseBenchOptions(args: readonly string[], provider: string): Be
     quick,
     rounds: wholeNumberIn('rounds', values.rounds ?? (quick ? '1' : '3'), 1, 100),
     seconds: numberIn('seconds', values.seconds ?? (quick ? '1' : '5'), 0.2, 600),
-    warmUpSeconds: numberIn('warm-up', values['warm-up'] ?? (quick ? '1' : '20'), 0, 600),
+    warmUpSeconds: numberIn('warm-up', values['warm-up'] ?? (quick ? '1' : '60'), 0, 600),
     only,
     python: values.python,
     trainer: values.trainer,

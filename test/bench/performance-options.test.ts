@@ -10,7 +10,7 @@ describe('the command line of the bench', () => {
       quick: false,
       rounds: 3,
       seconds: 5,
-      warmUpSeconds: 20,
+      warmUpSeconds: 60,
       only: CONTENDERS,
       python: undefined,
       trainer: undefined,
