@@ -33,17 +33,50 @@ export class ExpectedTime {
 
   ofBatch(batch: readonly GraphNames[]): number {
     if (batch.length === 1) return this.ofOne(batch[0] ?? []);
-    const samples = new Map<string, number>();
-    for (const graphs of batch) for (const name of graphs) samples.set(name, (samples.get(name) ?? 0) + 1);
-    let ms = 0;
-    for (const [name, n] of samples) ms += this.#fits.get(name)?.estimateMs(n) ?? 0;
-    return ms;
+    const all = this.emptyBatch();
+    for (const graphs of batch) all.add(graphs);
+    return all.ms;
+  }
+
+  emptyBatch(): GrowingBatch {
+    return new GrowingBatch((name, samples) => this.#fits.get(name)?.estimateMs(samples) ?? 0);
   }
 
   #fit(name: string): RunTimeFit {
     const fit = this.#fits.get(name) ?? new RunTimeFit();
     this.#fits.set(name, fit);
     return fit;
+  }
+}
+
+/** A batch that calls are added to, one by one: each costs one look, however many there are. */
+export class GrowingBatch {
+  readonly #estimateMs: (name: string, samples: number) => number;
+  readonly #samples = new Map<string, number>();
+  #ms = 0;
+
+  constructor(estimateMs: (name: string, samples: number) => number) {
+    this.#estimateMs = estimateMs;
+  }
+
+  get ms(): number {
+    return this.#ms;
+  }
+
+  add(graphs: GraphNames): void {
+    this.#ms = this.msWith(graphs);
+    for (const name of graphs) this.#samples.set(name, (this.#samples.get(name) ?? 0) + 1);
+  }
+
+  /** With one more, which is not added. */
+  msWith(graphs: GraphNames): number {
+    let ms = this.#ms;
+    for (const name of graphs) {
+      const samples = this.#samples.get(name);
+      ms += this.#estimateMs(name, (samples ?? 0) + 1);
+      if (samples !== undefined) ms -= this.#estimateMs(name, samples);
+    }
+    return ms;
   }
 }
 

@@ -77,14 +77,17 @@ export function takeBatch<T extends Queued>(
   if (first === undefined) return [];
   const latestMs = Math.min(first.deadlineMs, untilMs);
   const batch = [first];
+  if (maxBatch <= 1) return batch;
+  const time = expected.emptyBatch();
+  time.add(first.graphs);
   for (let at = 0; at < queue.length && batch.length < maxBatch; ) {
     const next = queue[at] as T;
     if (first.alone || next.alone || !sharesEncoder(first, next)) {
       at++;
       continue;
     }
-    const endMs = nowMs + expected.ofBatch([...batch, next].map(({ graphs }) => graphs));
-    if (endMs > latestMs) break;
+    if (nowMs + time.msWith(next.graphs) > latestMs) break;
+    time.add(next.graphs);
     batch.push(next);
     queue.splice(at, 1);
   }

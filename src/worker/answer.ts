@@ -53,7 +53,11 @@ function keptMaps(fused: BatchMap, own: Readonly<Record<string, BatchMap>>): Rec
 
 function isSame(one: BatchMap, other: BatchMap): boolean {
   if (one.height !== other.height || one.width !== other.width) return false;
-  return one.values.every((value, i) => value === other.values[i]);
+  return Buffer.compare(bytesOf(one), bytesOf(other)) === 0;
+}
+
+function bytesOf({ values: { buffer, byteOffset, byteLength } }: BatchMap): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 export function pick<T>(outputs: Readonly<Record<string, T>>, name: string): T {
