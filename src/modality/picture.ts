@@ -2,6 +2,7 @@
 import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { DecodeError } from './decode-error.js';
 import { type PixelArray, readNpy } from './npy.js';
+import { type PlainJpeg, readPlainJpeg } from './plain-jpeg.js';
 import { openPlainPng, type PlainPicture } from './plain-png.js';
 import { type FileFormat, sniff } from './sniff.js';
 
@@ -53,8 +54,21 @@ export async function openPicture(bytes: Uint8Array): Promise<Picture> {
   const format = sniff(bytes);
   if (format === 'wav') throw new DecodeError('unsupported_format', 'a WAV file where a picture belongs');
   if (format === 'npy') return openNpy(bytes);
-  const plain = format === 'png' ? openPlainPng(bytes) : undefined;
-  return plain === undefined ? openByVips(bytes, format) : openPlain(plain, bytes);
+  const png = format === 'png' ? openPlainPng(bytes) : undefined;
+  if (png !== undefined) return openPlain(png, bytes);
+  const jpeg = format === 'jpeg' ? readPlainJpeg(bytes) : undefined;
+  return jpeg === undefined ? openByVips(bytes, format) : openJpeg(jpeg, bytes);
+}
+
+/** Its header says what libvips would say of it; its pixels are libvips'. */
+function openJpeg({ width, height, channels }: PlainJpeg, bytes: Uint8Array): Picture {
+  assertNotTooLarge({ width, height });
+  const header = { depth: 'uchar', space: channels === 1 ? 'b-w' : 'srgb' } as const;
+  return {
+    ...{ width, height, channels, dtype: 'uint8' },
+    decodingBytes: decodingBytes(width * height * channels, 'uint8'),
+    read: () => readRaw(bytes, header, channels).catch(brokenOff('JPEG')),
+  };
 }
 
 function openPlain(plain: PlainPicture, bytes: Uint8Array): Picture {
@@ -84,10 +98,13 @@ async function openByVips(bytes: Uint8Array, format: FileFormat): Promise<Pictur
     channels,
     dtype,
     decodingBytes: decodingBytes(width * height * stored, dtype),
-    read: () =>
-      readPixels(bytes, header, channels).catch((cause: unknown) => {
-        throw new DecodeError('corrupt', `the ${label} file breaks off or is damaged`, { cause });
-      }),
+    read: () => readPixels(bytes, header, channels).catch(brokenOff(label)),
+  };
+}
+
+function brokenOff(label: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new DecodeError('corrupt', `the ${label} file breaks off or is damaged`, { cause });
   };
 }
 
@@ -144,9 +161,12 @@ async function readPixels(bytes: Uint8Array, header: Metadata, channels: number)
   return readRaw(bytes, header, channels);
 }
 
+/** As much of it as the pixels need. */
+type Samples = Pick<Metadata, 'depth' | 'space'>;
+
 async function readRaw(
   bytes: Uint8Array,
-  header: Metadata,
+  header: Samples,
   channels: number,
   only?: number,
 ): Promise<PixelArray> {
@@ -160,7 +180,7 @@ async function readRaw(
 }
 
 /** A view: sharp allocates each picture for itself, so that it starts on a multiple of any sample's size. */
-function asPixels({ buffer, byteOffset, byteLength }: Buffer, { depth }: Metadata): PixelArray {
+function asPixels({ buffer, byteOffset, byteLength }: Buffer, { depth }: Samples): PixelArray {
   if (depth === 'ushort') return new Uint16Array(buffer, byteOffset, byteLength / 2);
   if (depth === 'float') return new Float32Array(buffer, byteOffset, byteLength / 4);
   return new Uint8Array(buffer, byteOffset, byteLength);
