@@ -106,18 +106,24 @@ function elsewhere(figure: string, bound: string, remark: string): BoundRow {
   return { figure, bound, reached: undefined, digits: 0, unit: '', state: 'not measured', remark };
 }
 
-/** In each round, at the number of clients where the fastest peer of that round is fastest. */
+/**
+ * In each round, at the number of clients where the fastest peer of that round is fastest; each by the ceiling that was
+ * measured beside it, so that a machine that drifts is unfair to nobody.
+ */
 function againstPeers(blocks: readonly Block[], ours: readonly MeasuredBlock[]): BoundRow {
   const compared = ours.flatMap((own) => {
     const peers = blocks
       .filter(isMeasured)
       .filter(({ contender, round }) => contender !== 'branchline' && round === own.round);
     const best = peers
-      .map((peer) => ({ peer, at: saturation(peer.closed, 'png') }))
-      .toSorted((a, b) => (b.at?.perSecond ?? 0) - (a.at?.perSecond ?? 0))[0];
+      .map((peer) => {
+        const at = saturation(peer.closed, 'png');
+        return { peer, at, share: ratio(at?.perSecond, peer.ceiling.pngPerSecond) };
+      })
+      .toSorted((a, b) => (b.share ?? 0) - (a.share ?? 0))[0];
     if (best?.at === undefined) return [];
     const same = pngAt(own, best.at.clients);
-    const times = ratio(same?.perSecond, best.at.perSecond);
+    const times = ratio(ratio(same?.perSecond, own.ceiling.pngPerSecond), best.share);
     if (times === undefined) return [];
     const slower = (same?.latencyMs?.p99 ?? Number.POSITIVE_INFINITY) > (best.at.latencyMs?.p99 ?? 0);
     return { times, name: best.peer.contender, clients: best.at.clients, slower };

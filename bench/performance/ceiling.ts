@@ -4,7 +4,7 @@ import type { RawJob, RawResult } from '../ceiling/protocol.js';
 import { runRaw } from '../ceiling/raw.js';
 import { percentile } from '../statistics.js';
 import type { Bodies } from './bodies.js';
-import type { Ceiling } from './figures.js';
+import type { BodyKind, Ceiling } from './figures.js';
 import type { Drive } from './sweep.js';
 
 export interface CeilingTask {
@@ -47,14 +47,47 @@ export async function measureCeiling(task: CeilingTask, withMix: boolean): Promi
   };
 }
 
-/** PNG once more, and the mean of both: a machine that drifts in between is unfair to nobody. */
-export async function measureAgain(task: CeilingTask, before: Ceiling): Promise<Ceiling> {
-  const png = await raw(task, task.bodies.png, true);
-  const bare = await raw(task, task.bodies.png, false);
+/** The rates of a ceiling, measured beside the loops that are held against them: a machine may drift in between. */
+export interface Beside {
+  readonly png: number[];
+  readonly bare: number[];
+  readonly jpeg: number[];
+  readonly mixDecoded: number[];
+  readonly mixBare: number[];
+}
+
+export function nothingBeside(): Beside {
+  return { png: [], bare: [], jpeg: [], mixDecoded: [], mixBare: [] };
+}
+
+/** Measures what loops of such bodies are held against once more. */
+export async function measureBeside(task: CeilingTask, body: BodyKind, beside: Beside): Promise<void> {
+  const { png, jpeg, mix } = task.bodies;
+  const rate = async (captures: Parameters<typeof raw>[1], decode: boolean) =>
+    perSecond(task, await raw(task, captures, decode));
+  if (body === 'png') {
+    beside.png.push(await rate(png, true));
+    beside.bare.push(await rate(png, false));
+  } else if (body === 'jpeg') beside.jpeg.push(await rate(jpeg, true));
+  else if (body === 'mix') {
+    beside.mixDecoded.push(await rate(mix, true));
+    beside.mixBare.push(await rate(mix, false));
+  }
+}
+
+/** The means of what was measured beside the loops in place of what was measured before them. */
+export function ceilingBeside(before: Ceiling, beside: Beside): Ceiling {
+  const mean = (rates: readonly number[], instead: number) =>
+    rates.length === 0 ? instead : rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
   return {
     ...before,
-    pngPerSecond: (before.pngPerSecond + perSecond(task, png)) / 2,
-    barePerSecond: (before.barePerSecond + perSecond(task, bare)) / 2,
+    pngPerSecond: mean(beside.png, before.pngPerSecond),
+    barePerSecond: mean(beside.bare, before.barePerSecond),
+    jpegPerSecond: mean(beside.jpeg, before.jpegPerSecond),
+    mix: before.mix && {
+      decodedPerSecond: mean(beside.mixDecoded, before.mix.decodedPerSecond),
+      barePerSecond: mean(beside.mixBare, before.mix.barePerSecond),
+    },
   };
 }
 

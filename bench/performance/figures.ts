@@ -41,7 +41,7 @@ export interface OpenFigures {
   readonly generatorCpuShare: number;
 }
 
-/** Bare ONNX Runtime on the same cores, measured just before a contender. */
+/** Bare ONNX Runtime on the same cores, measured beside a contender. */
 export interface Ceiling {
   readonly pngPerSecond: number;
   readonly jpegPerSecond: number;

@@ -6,7 +6,14 @@ import { runLoad } from '../load/run-load.js';
 import { memoryOf, sampleMemory } from '../process-memory.js';
 import { seededRandom } from '../random.js';
 import type { PictureCapture } from './bodies.js';
-import { type CeilingTask, measureAgain, measureCeiling } from './ceiling.js';
+import {
+  type Beside,
+  type CeilingTask,
+  ceilingBeside,
+  measureBeside,
+  measureCeiling,
+  nothingBeside,
+} from './ceiling.js';
 import {
   type BodyKind,
   type ClosedFigures,
@@ -19,6 +26,8 @@ import {
 
 export const CLIENTS = [1, 2, 8, 32] as const;
 const BUSIEST = Math.max(...CLIENTS);
+/** From so many clients on a loop is one of saturation, and the ceiling is measured beside it. */
+const SATURATING = 8;
 export const LOADS = [0.5, 0.8, 1.2, 3] as const;
 export const DEADLINE_MS = 1000;
 
@@ -60,10 +69,10 @@ export async function measureContender(
     const pictures = [...new Set(bodies.png), ...new Set(bodies.jpeg)];
     await assertAnswers(contender, server, pictures, expected);
     await keepBusy(contender, server, measurement);
-    const closed = await closedLoops(contender, server, measurement, ours);
+    const beside = nothingBeside();
+    const closed = await closedLoops(contender, server, measurement, ours, beside);
     const closedRssBytes = await rss();
-    onProgress('ceiling again');
-    const ceiling = await measureAgain(measurement, before);
+    const ceiling = ceilingBeside(before, beside);
     const open = await openLoops(contender, server, measurement, closed);
     const memory = { readyRssBytes, closedRssBytes, endRssBytes: await rss() };
     return { contender: contender.name, round, ceiling, readyMs: server.readyMs, ...memory, closed, open };
@@ -116,9 +125,11 @@ export async function keepBusy(
 async function closedLoops(
   contender: Contender,
   { url }: StartedContender,
-  { bodies, measureMs, warmUpMs, signal, onProgress }: Measurement,
+  measurement: Measurement,
   ours: boolean,
+  beside: Beside,
 ): Promise<ClosedFigures[]> {
+  const { bodies, drive, measureMs, warmUpMs, signal, onProgress } = measurement;
   const kinds: [BodyKind, PreparedRequest[], readonly number[]][] = [
     ['png', requestsFor(contender, bodies.png), CLIENTS],
     ['jpeg', requestsFor(contender, bodies.jpeg), CLIENTS],
@@ -127,13 +138,22 @@ async function closedLoops(
     kinds.push(['mix', bodies.mix.map(({ request }) => request), CLIENTS]);
     kinds.push(['png, all defective', requestsFor(contender, bodies.defectivePng), [BUSIEST]]);
   }
+  const again = async (body: BodyKind) => {
+    // All defective ones are held against the PNGs; a mix on a GPU against nothing.
+    if (body === 'png, all defective' || (body === 'mix' && drive.provider !== 'cpu')) return;
+    onProgress(`${body}, ceiling`);
+    await measureBeside(measurement, body, beside);
+  };
   const closed: ClosedFigures[] = [];
-  for (const [body, requests, allClients] of kinds)
+  for (const [body, requests, allClients] of kinds) {
     for (const clients of allClients) {
+      if (clients >= SATURATING) await again(body);
       onProgress(`${body}, ${clients} clients`);
       const result = await runLoad({ kind: 'closed', url, requests, clients, warmUpMs, measureMs }, signal);
       closed.push(closedFigures(body, clients, measureMs, result));
     }
+    await again(body);
+  }
   return closed;
 }
 

@@ -14,8 +14,9 @@ thread as there are cores. The peers and the ceiling run the branch as one merge
 library that is usual in their language (Pillow, sharp), the ceiling as Branchline does. Peers answer with the score alone; Branchline with the whole inspection, stored before it is answered. A run that is alone has all cores of
 Branchline's (decision 0025), and one of the ceiling's.
 
-- **Ceiling**: bare onnxruntime-node in worker threads, without HTTP, measured anew beside each contender: PNG before
-  and after its closed loops, the mean of both. Every "÷ ceiling" is taken within its own round; the order of the contenders turns from round to round.
+- **Ceiling**: bare onnxruntime-node in worker threads, without HTTP, measured anew beside each contender: before and
+  after each of its loops of 8 and 32 clients, the mean of all. Every "÷ ceiling" is taken within its own round, and
+  contenders are compared by their shares of the ceilings beside them; the order of the contenders turns from round to round.
 - **Pictures**: one in ${PARTS_TO_A_DEFECTIVE} of those sent alone shows a defective part, as on a line; good and defective ones
   each in turn, for the ceiling too. The mix is whole captures, one in ${PARTS_TO_A_DEFECTIVE} defective, each in every branch.
   Branchline runs with its defaults: \`KEEP_CAPTURES=review\` keeps a thumbnail of every part that it does not find good.

@@ -4,6 +4,7 @@ import type { ContenderName } from '../../bench/contenders/contender.js';
 import { NO_ANSWER } from '../../bench/load/connection.js';
 import type { LoadResult, Sent } from '../../bench/load/protocol.js';
 import { boundRows } from '../../bench/performance/bounds.js';
+import { ceilingBeside, nothingBeside } from '../../bench/performance/ceiling.js';
 import { spreadText } from '../../bench/performance/cells.js';
 import {
   type Block,
@@ -115,6 +116,26 @@ const block = (
 });
 const peers = [block('mosec', 1, { closed: [closed(1, 40, 30), closed(8, 80, 130)] })];
 
+describe('the ceiling', () => {
+  const { ceiling } = block('branchline', 1);
+
+  it('is the mean of what was measured beside the loops', () => {
+    const beside = { png: [100, 140], bare: [150], jpeg: [90, 100], mixDecoded: [40], mixBare: [50, 70] };
+    expect(ceilingBeside(ceiling, beside)).toEqual({
+      pngPerSecond: 120,
+      barePerSecond: 150,
+      jpegPerSecond: 95,
+      oneP50Ms: 18.5,
+      mix: { decodedPerSecond: 40, barePerSecond: 60 },
+    });
+  });
+
+  it('stays what it was before where nothing was measured beside, and has no mix where none was asked for', () => {
+    expect(ceilingBeside(ceiling, nothingBeside())).toEqual(ceiling);
+    expect(ceilingBeside({ ...ceiling, mix: undefined }, nothingBeside()).mix).toBeUndefined();
+  });
+});
+
 describe('saturation', () => {
   it('is the highest rate of its body', () => {
     expect(saturation(block('branchline', 1).closed, 'png')?.clients).toBe(8);
@@ -152,6 +173,17 @@ describe('the bounds', () => {
     expect(row?.reached?.median).toBeCloseTo(98 / 95, 9);
     expect(row?.remark).toBe('litserve at 32 clients; p99 higher in 0 of 1 rounds');
     expect(row?.state).toBe('not reached');
+  });
+
+  it('hold contenders by the ceilings beside them: a machine that became twice as fast makes no peer better', () => {
+    const own = block('branchline', 1);
+    const later = block('litserve', 1, {
+      closed: [closed(8, 190, 130)],
+      ceiling: { ...own.ceiling, pngPerSecond: 2 * own.ceiling.pngPerSecond },
+    });
+    const row = boundRows([own, block('mosec', 1, { closed: [closed(32, 96, 450)] }), later])[2];
+    expect(row?.remark).toMatch(/^mosec at 32 clients/);
+    expect(row?.reached?.median).toBeCloseTo(98 / 96, 9);
   });
 
   it('are not reached at a higher p99, however many captures', () => {
