@@ -51,7 +51,7 @@ export async function openInference(
     startup: () => startup(config, bundles, config.intraOpThreads),
     admit: async (run, provider) => {
       if (hasRungs(provider)) await warmUpAll(bundles, run, maxBatchOn(provider, config), log);
-      await proveAll(bundles, run, expected);
+      await proveAll(bundles, run, maxBatchOn(provider, config), expected);
     },
   });
   // Begun when the others are ready, so that nobody waits for it.
@@ -60,7 +60,7 @@ export async function openInference(
       ...shared,
       workers: 1,
       startup: () => startup(config, bundles, config.loneRunThreads),
-      admit: (run) => proveAll(bundles, run, new ExpectedTime()),
+      admit: (run, provider) => proveAll(bundles, run, maxBatchOn(provider, config), new ExpectedTime()),
     });
   const onFailed = (error: Error) =>
     log.error({ err: error }, 'there is no inference worker for lone runs; captures are judged without it');
@@ -184,9 +184,14 @@ async function warmUpAll(
 }
 
 /** What the self-test takes is the first that is known of a graph's time. Read anew: held, it would be never used again. */
-async function proveAll(bundles: readonly Bundle[], run: RunTurn, expected: ExpectedTime): Promise<void> {
+async function proveAll(
+  bundles: readonly Bundle[],
+  run: RunTurn,
+  maxBatch: number,
+  expected: ExpectedTime,
+): Promise<void> {
   for (const bundle of bundles)
-    await selfTest(await readGolden(bundle), async (calls) => {
+    await selfTest(await readGolden(bundle), maxBatch, async (calls) => {
       const [result] = await run([calls]);
       expected.observe(bundle.key, result?.graphs ?? []);
       return result?.outcomes ?? [];

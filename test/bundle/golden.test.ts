@@ -41,6 +41,9 @@ describe('selfTest', () => {
     golden = await readGolden(await openTinyBundle());
   });
 
+  /** Samples of a run. */
+  const ALL = 1000;
+
   /** Answers as the trainer did, but for `error` added to one value of the map of one branch. */
   const runtime = (error: number, brokenBranch: string) => async (calls: readonly BranchCall[]) =>
     calls.map((call) => {
@@ -51,12 +54,41 @@ describe('selfTest', () => {
       return { score: Float32Array.from(expected.score), map: { values } } as BatchAnswer;
     });
 
+  /** As `runtime`, of one golden sample after the other. */
+  const oneAtATime = (error: number, sample: number) => {
+    let runs = 0;
+    return async (calls: readonly BranchCall[]) => {
+      const row = runs++;
+      return calls.map((call) => {
+        for (const [name, { shape, data }] of Object.entries(call.inputs)) {
+          const all = golden.inputs[name]?.data ?? [];
+          expect(shape[0]).toBe(1);
+          expect(Array.from(data)).toEqual(Array.from(all).slice(row * data.length, (row + 1) * data.length));
+          // What goes to a worker takes all of its buffer along.
+          expect(data.byteLength).toBe(data.buffer.byteLength);
+        }
+        const expected = golden.expected.find(({ branch }) => branch === call.branch);
+        const size = (expected?.map.data.length ?? 0) / 2;
+        const values = Float32Array.from(expected?.map.data.slice(row * size, (row + 1) * size) ?? []);
+        if (row === sample) values[0] = (values[0] ?? 0) + error;
+        return { score: Float32Array.of(expected?.score[row] ?? Number.NaN), map: { values } } as BatchAnswer;
+      });
+    };
+  };
+
+  it('gives a run no more samples than captures are run together, and proves them all', async () => {
+    expect(golden.inputs.rgb?.shape[0]).toBe(2);
+    await expect(selfTest(golden, 1, oneAtATime(0, 0))).resolves.toBeUndefined();
+    for (const wrong of [0, 1])
+      await expect(selfTest(golden, 1, oneAtATime(0.01, wrong))).rejects.toThrow('it is off by 0.010');
+  });
+
   it('passes a runtime that answers as the trainer did', async () => {
-    await expect(selfTest(golden, runtime(0.0009, 'rgb'))).resolves.toBeUndefined();
+    await expect(selfTest(golden, ALL, runtime(0.0009, 'rgb'))).resolves.toBeUndefined();
   });
 
   it('names the branch that answers otherwise', async () => {
-    await expect(selfTest(golden, runtime(0.0011, 'depth+rgb'))).rejects.toThrow(
+    await expect(selfTest(golden, ALL, runtime(0.0011, 'depth+rgb'))).rejects.toThrow(
       /tiny@1, branch "depth\+rgb" fails its self-test: it is off by 0\.0011/,
     );
   });
@@ -67,19 +99,19 @@ describe('selfTest', () => {
     if (first === undefined) throw new Error('the tiny bundle has no encoder');
     const encoders = [{ ...first, precision: 'fp16' as const }, ...others];
     const half = await readGolden({ ...bundle, manifest: { ...bundle.manifest, encoders } });
-    await expect(selfTest(half, runtime(0.019, 'rgb'))).resolves.toBeUndefined();
-    await expect(selfTest(half, runtime(0.021, 'rgb'))).rejects.toThrow('allowed: 0.02');
+    await expect(selfTest(half, ALL, runtime(0.019, 'rgb'))).resolves.toBeUndefined();
+    await expect(selfTest(half, ALL, runtime(0.021, 'rgb'))).rejects.toThrow('allowed: 0.02');
   });
 
   it('does not let a NaN pass', async () => {
-    await expect(selfTest(golden, runtime(Number.NaN, 'acoustic'))).rejects.toThrow('off by NaN');
+    await expect(selfTest(golden, ALL, runtime(Number.NaN, 'acoustic'))).rejects.toThrow('off by NaN');
   });
 
   it('names the branch that cannot be run, in one line', async () => {
     const right = runtime(0, '');
     const broken = async (calls: readonly BranchCall[]) =>
       (await right(calls)).with(1, new Error('Unexpected input.\n  Actual: uint8') as never);
-    await expect(selfTest(golden, broken)).rejects.toThrow(
+    await expect(selfTest(golden, ALL, broken)).rejects.toThrow(
       `tiny@1, branch "${golden.expected[1]?.branch}" fails its self-test: Unexpected input. Actual: uint8`,
     );
   });
@@ -87,7 +119,7 @@ describe('selfTest', () => {
   it('feeds each branch its own modalities and nothing else', async () => {
     const fed: string[] = [];
     const answer = runtime(0, '');
-    await selfTest(golden, (calls) => {
+    await selfTest(golden, ALL, (calls) => {
       for (const { inputs } of calls) fed.push(Object.keys(inputs).sort().join('+'));
       return answer(calls);
     });

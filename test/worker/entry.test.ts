@@ -89,12 +89,15 @@ it('has products computed exactly, unless the environment says otherwise', () =>
   expect(process.env.NVIDIA_TF32_OVERRIDE).toBe('0');
 });
 
+/** Golden samples of a run. */
+const ALL = 1000;
+
 describe('the inference thread', () => {
   it('answers every branch as the trainer did', async () => {
     const worker = newWorker();
     await expect(worker.start(await startup(CPU))).resolves.toEqual({ active: 'cpu', refused: [] });
     await expect(
-      selfTest(golden, async (calls) => (await runBatch(worker, calls)).outcomes),
+      selfTest(golden, ALL, async (calls) => (await runBatch(worker, calls)).outcomes),
     ).resolves.toBeUndefined();
   });
 
@@ -102,7 +105,7 @@ describe('the inference thread', () => {
     const worker = newWorker();
     await worker.start(await startup(CPU));
     const seen: string[] = [];
-    await selfTest(golden, async (calls) => {
+    await selfTest(golden, ALL, async (calls) => {
       const { outcomes, graphs } = await runBatch(worker, calls);
       for (const { kind, name, samples } of graphs) if (kind === 'encoder') seen.push(`${name} ${samples}`);
       return outcomes;
@@ -257,7 +260,7 @@ describe('the inference thread', () => {
       'nothing to feed encoder "rgb" with',
     );
     await expect(
-      selfTest(golden, async (calls) => (await runBatch(worker, calls)).outcomes),
+      selfTest(golden, ALL, async (calls) => (await runBatch(worker, calls)).outcomes),
     ).resolves.toBeUndefined();
   });
 
@@ -291,7 +294,7 @@ describe('the inference thread', () => {
     const report = await worker.start(await startup(options));
     expect(report).toEqual({ active: 'cpu', refused: [{ provider: 'cuda', why: expect.any(String) }] });
     await expect(
-      selfTest(golden, async (calls) => (await runBatch(worker, calls)).outcomes),
+      selfTest(golden, ALL, async (calls) => (await runBatch(worker, calls)).outcomes),
     ).resolves.toBeUndefined();
   });
 });
