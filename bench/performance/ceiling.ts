@@ -16,79 +16,95 @@ export interface CeilingTask {
   readonly signal: AbortSignal;
 }
 
-export interface MeasuredCeiling {
-  readonly ceiling: Ceiling;
-  /** Scores of all PNG captures, then of all JPEG captures, each capture once. */
-  readonly expected: readonly number[];
+/** What a loop is held against: one worker that decodes and runs, or all of them with captures of one kind. */
+export type CeilingKind = 'one' | 'png' | 'jpeg' | 'mix';
+
+/** From so many clients on a loop is one of saturation. */
+const SATURATING = 8;
+
+/** undefined where a loop is held against nothing, or against what is measured for another. `withMix`: also the mix. */
+export function ceilingKindOf(body: BodyKind, clients: number, withMix: boolean): CeilingKind | undefined {
+  if (body === 'png' && clients === 1) return 'one';
+  // All defective ones are held against the PNGs.
+  if (clients < SATURATING || body === 'png, all defective' || (body === 'mix' && !withMix)) return undefined;
+  return body;
 }
 
-/** `withMix`: all branches in turn, too. */
-export async function measureCeiling(task: CeilingTask, withMix: boolean): Promise<MeasuredCeiling> {
-  const { png: pngCaptures, jpeg: jpegCaptures, mix: mixCaptures } = task.bodies;
-  const png = await raw(task, pngCaptures, true);
-  const jpeg = await raw(task, jpegCaptures, true);
-  const bare = await raw(task, pngCaptures, false);
-  const one = await raw(task, pngCaptures, true, 1);
-  const mix = withMix
-    ? {
-        decodedPerSecond: perSecond(task, await raw(task, mixCaptures, true)),
-        barePerSecond: perSecond(task, await raw(task, mixCaptures, false)),
-      }
-    : undefined;
+/** Measured again and again beside the loops that are held against it: a machine drifts in between. */
+export interface MeasuredCeiling {
+  readonly oneP50Ms: number[];
+  readonly pngPerSecond: number[];
+  readonly barePerSecond: number[];
+  readonly jpegPerSecond: number[];
+  readonly mixDecodedPerSecond: number[];
+  readonly mixBarePerSecond: number[];
+}
+
+export function nothingMeasured(): MeasuredCeiling {
   return {
-    ceiling: {
-      pngPerSecond: perSecond(task, png),
-      jpegPerSecond: perSecond(task, jpeg),
-      barePerSecond: perSecond(task, bare),
-      oneP50Ms: percentile(one.latenciesMs, 0.5),
-      mix,
-    },
-    expected: [...png.scores, ...jpeg.scores],
+    oneP50Ms: [],
+    pngPerSecond: [],
+    barePerSecond: [],
+    jpegPerSecond: [],
+    mixDecodedPerSecond: [],
+    mixBarePerSecond: [],
   };
 }
 
-/** The rates of a ceiling, measured beside the loops that are held against them: a machine may drift in between. */
-export interface Beside {
-  readonly png: number[];
-  readonly bare: number[];
-  readonly jpeg: number[];
-  readonly mixDecoded: number[];
-  readonly mixBare: number[];
-}
-
-export function nothingBeside(): Beside {
-  return { png: [], bare: [], jpeg: [], mixDecoded: [], mixBare: [] };
-}
-
-/** Measures what loops of such bodies are held against once more. */
-export async function measureBeside(task: CeilingTask, body: BodyKind, beside: Beside): Promise<void> {
+/** Adds to `measured`. */
+export async function measureCeiling(
+  task: CeilingTask,
+  kind: CeilingKind,
+  measured: MeasuredCeiling,
+): Promise<void> {
   const { png, jpeg, mix } = task.bodies;
   const rate = async (captures: Parameters<typeof raw>[1], decode: boolean) =>
     perSecond(task, await raw(task, captures, decode));
-  if (body === 'png') {
-    beside.png.push(await rate(png, true));
-    beside.bare.push(await rate(png, false));
-  } else if (body === 'jpeg') beside.jpeg.push(await rate(jpeg, true));
-  else if (body === 'mix') {
-    beside.mixDecoded.push(await rate(mix, true));
-    beside.mixBare.push(await rate(mix, false));
+  switch (kind) {
+    case 'one':
+      measured.oneP50Ms.push(percentile((await raw(task, png, true, 1)).latenciesMs, 0.5));
+      break;
+    case 'png':
+      measured.pngPerSecond.push(await rate(png, true));
+      measured.barePerSecond.push(await rate(png, false));
+      break;
+    case 'jpeg':
+      measured.jpegPerSecond.push(await rate(jpeg, true));
+      break;
+    case 'mix':
+      measured.mixDecodedPerSecond.push(await rate(mix, true));
+      measured.mixBarePerSecond.push(await rate(mix, false));
+      break;
+    default:
+      kind satisfies never;
   }
 }
 
-/** The means of what was measured beside the loops in place of what was measured before them. */
-export function ceilingBeside(before: Ceiling, beside: Beside): Ceiling {
-  const mean = (rates: readonly number[], instead: number) =>
-    rates.length === 0 ? instead : rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+/** Means. */
+export function ceilingOf(measured: MeasuredCeiling): Ceiling {
+  const { mixDecodedPerSecond, mixBarePerSecond } = measured;
   return {
-    ...before,
-    pngPerSecond: mean(beside.png, before.pngPerSecond),
-    barePerSecond: mean(beside.bare, before.barePerSecond),
-    jpegPerSecond: mean(beside.jpeg, before.jpegPerSecond),
-    mix: before.mix && {
-      decodedPerSecond: mean(beside.mixDecoded, before.mix.decodedPerSecond),
-      barePerSecond: mean(beside.mixBare, before.mix.barePerSecond),
-    },
+    pngPerSecond: mean(measured.pngPerSecond),
+    jpegPerSecond: mean(measured.jpegPerSecond),
+    barePerSecond: mean(measured.barePerSecond),
+    oneP50Ms: mean(measured.oneP50Ms),
+    mix:
+      mixBarePerSecond.length === 0
+        ? undefined
+        : { decodedPerSecond: mean(mixDecodedPerSecond), barePerSecond: mean(mixBarePerSecond) },
   };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Of all PNG captures, then of all JPEG captures, each capture once. */
+export async function scoresOf(task: CeilingTask): Promise<readonly number[]> {
+  const once = { ...task, measureMs: 0, warmUpMs: 0 };
+  const png = await raw(once, task.bodies.png, true);
+  const jpeg = await raw(once, task.bodies.jpeg, true);
+  return [...png.scores, ...jpeg.scores];
 }
 
 function raw(

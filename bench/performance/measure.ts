@@ -1,4 +1,4 @@
-// Measures one contender in one round: the ceiling, start, closed loops, open loops, stop.
+// Measures one contender in one round: start, closed loops and the ceiling beside them, open loops, stop.
 import type { Contender, StartedContender } from '../contenders/contender.js';
 import { planArrivals } from '../load/open-plan.js';
 import type { LoadResult, LoadTask, PreparedRequest } from '../load/protocol.js';
@@ -7,12 +7,13 @@ import { memoryOf, sampleMemory } from '../process-memory.js';
 import { seededRandom } from '../random.js';
 import type { PictureCapture } from './bodies.js';
 import {
-  type Beside,
   type CeilingTask,
-  ceilingBeside,
-  measureBeside,
+  ceilingKindOf,
+  ceilingOf,
+  type MeasuredCeiling,
   measureCeiling,
-  nothingBeside,
+  nothingMeasured,
+  scoresOf,
 } from './ceiling.js';
 import {
   type BodyKind,
@@ -26,8 +27,6 @@ import {
 
 export const CLIENTS = [1, 2, 8, 32] as const;
 const BUSIEST = Math.max(...CLIENTS);
-/** From so many clients on a loop is one of saturation, and the ceiling is measured beside it. */
-const SATURATING = 8;
 export const LOADS = [0.5, 0.8, 1.2, 3] as const;
 export const DEADLINE_MS = 1000;
 
@@ -57,10 +56,8 @@ export async function measureContender(
 ): Promise<MeasuredBlock> {
   const { onProgress, bodies } = measurement;
   const ours = contender.name === 'branchline';
-  onProgress('ceiling');
-  // On a GPU there is none: each worker would open fifteen branches there.
-  const withMix = ours && measurement.drive.provider === 'cpu';
-  const { ceiling: before, expected } = await measureCeiling(measurement, withMix);
+  onProgress('scores of bare ONNX Runtime');
+  const expected = await scoresOf(measurement);
   onProgress('start');
   const server = await contender.start(measurement.folder);
   try {
@@ -69,10 +66,10 @@ export async function measureContender(
     const pictures = [...new Set(bodies.png), ...new Set(bodies.jpeg)];
     await assertAnswers(contender, server, pictures, expected);
     await keepBusy(contender, server, measurement);
-    const beside = nothingBeside();
-    const closed = await closedLoops(contender, server, measurement, ours, beside);
+    const measured = nothingMeasured();
+    const closed = await closedLoops(contender, server, measurement, ours, measured);
     const closedRssBytes = await rss();
-    const ceiling = ceilingBeside(before, beside);
+    const ceiling = ceilingOf(measured);
     const open = await openLoops(contender, server, measurement, closed);
     const memory = { readyRssBytes, closedRssBytes, endRssBytes: await rss() };
     return { contender: contender.name, round, ceiling, readyMs: server.readyMs, ...memory, closed, open };
@@ -127,7 +124,7 @@ async function closedLoops(
   { url }: StartedContender,
   measurement: Measurement,
   ours: boolean,
-  beside: Beside,
+  measured: MeasuredCeiling,
 ): Promise<ClosedFigures[]> {
   const { bodies, drive, measureMs, warmUpMs, signal, onProgress } = measurement;
   const kinds: [BodyKind, PreparedRequest[], readonly number[]][] = [
@@ -138,21 +135,25 @@ async function closedLoops(
     kinds.push(['mix', bodies.mix.map(({ request }) => request), CLIENTS]);
     kinds.push(['png, all defective', requestsFor(contender, bodies.defectivePng), [BUSIEST]]);
   }
-  const again = async (body: BodyKind) => {
-    // All defective ones are held against the PNGs; a mix on a GPU against nothing.
-    if (body === 'png, all defective' || (body === 'mix' && drive.provider !== 'cpu')) return;
-    onProgress(`${body}, ceiling`);
-    await measureBeside(measurement, body, beside);
-  };
+  // On a GPU the mix has none: each worker would open fifteen branches there.
+  const withMix = drive.provider === 'cpu';
   const closed: ClosedFigures[] = [];
   for (const [body, requests, allClients] of kinds) {
-    for (const clients of allClients) {
-      if (clients >= SATURATING) await again(body);
+    const ceilings = allClients.map((clients) => ceilingKindOf(body, clients, withMix));
+    for (const [i, clients] of allClients.entries()) {
+      const ceiling = ceilings[i];
+      const beside = async () => {
+        if (ceiling === undefined) return;
+        onProgress(`${body}, ceiling of ${ceiling === 'one' ? 'one worker' : 'all workers'}`);
+        await measureCeiling(measurement, ceiling, measured);
+      };
+      await beside();
       onProgress(`${body}, ${clients} clients`);
       const result = await runLoad({ kind: 'closed', url, requests, clients, warmUpMs, measureMs }, signal);
       closed.push(closedFigures(body, clients, measureMs, result));
+      // Otherwise it is measured before the next loop.
+      if (ceilings[i + 1] !== ceiling) await beside();
     }
-    await again(body);
   }
   return closed;
 }

@@ -15,7 +15,8 @@ library that is usual in their language (Pillow, sharp), the ceiling as Branchli
 Branchline's (decision 0025), and one of the ceiling's.
 
 - **Ceiling**: bare onnxruntime-node in worker threads, without HTTP, measured anew beside each contender: before and
-  after each of its loops of 8 and 32 clients, the mean of all. Every "÷ ceiling" is taken within its own round, and
+  after its loop of one client with one worker, and before, between and after those of 8 and 32 with all of them; the
+  means. Every "÷ ceiling" is taken within its own round, and
   contenders are compared by their shares of the ceilings beside them; the order of the contenders turns from round to round.
 - **Pictures**: one in ${PARTS_TO_A_DEFECTIVE} of those sent alone shows a defective part, as on a line; good and defective ones
   each in turn, for the ceiling too. The mix is whole captures, one in ${PARTS_TO_A_DEFECTIVE} defective, each in every branch.

@@ -162,10 +162,10 @@ export class WorkerPool {
   }
 
   async #start(): Promise<void> {
-    const startup = await this.#options.startup();
     const worker = new InferenceWorker(this.#options.entry);
     try {
-      this.#provider = await worker.start(startup);
+      // Read while the thread boots.
+      this.#provider = await worker.start(await this.#options.startup());
       await this.#options.admit((turn) => worker.run(turn), this.#provider.active);
     } catch (error) {
       await worker.drain();

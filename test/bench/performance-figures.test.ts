@@ -4,7 +4,7 @@ import type { ContenderName } from '../../bench/contenders/contender.js';
 import { NO_ANSWER } from '../../bench/load/connection.js';
 import type { LoadResult, Sent } from '../../bench/load/protocol.js';
 import { boundRows } from '../../bench/performance/bounds.js';
-import { ceilingBeside, nothingBeside } from '../../bench/performance/ceiling.js';
+import { ceilingKindOf, ceilingOf, nothingMeasured } from '../../bench/performance/ceiling.js';
 import { spreadText } from '../../bench/performance/cells.js';
 import {
   type Block,
@@ -117,22 +117,46 @@ const block = (
 const peers = [block('mosec', 1, { closed: [closed(1, 40, 30), closed(8, 80, 130)] })];
 
 describe('the ceiling', () => {
-  const { ceiling } = block('branchline', 1);
-
   it('is the mean of what was measured beside the loops', () => {
-    const beside = { png: [100, 140], bare: [150], jpeg: [90, 100], mixDecoded: [40], mixBare: [50, 70] };
-    expect(ceilingBeside(ceiling, beside)).toEqual({
+    const measured = {
+      oneP50Ms: [18, 19],
+      pngPerSecond: [100, 140],
+      barePerSecond: [150],
+      jpegPerSecond: [90, 100],
+      mixDecodedPerSecond: [40],
+      mixBarePerSecond: [50, 70],
+    };
+    const ceiling = {
       pngPerSecond: 120,
       barePerSecond: 150,
       jpegPerSecond: 95,
       oneP50Ms: 18.5,
       mix: { decodedPerSecond: 40, barePerSecond: 60 },
-    });
+    };
+    expect(ceilingOf(measured)).toEqual(ceiling);
+    const noMix = { ...measured, mixDecodedPerSecond: [], mixBarePerSecond: [] };
+    expect(ceilingOf(noMix)).toEqual({ ...ceiling, mix: undefined });
   });
 
-  it('stays what it was before where nothing was measured beside, and has no mix where none was asked for', () => {
-    expect(ceilingBeside(ceiling, nothingBeside())).toEqual(ceiling);
-    expect(ceilingBeside({ ...ceiling, mix: undefined }, nothingBeside()).mix).toBeUndefined();
+  it('begins with nothing', () => {
+    expect(Object.values(nothingMeasured()).flat()).toEqual([]);
+  });
+
+  it('is measured beside a single client and beside loops of saturation', () => {
+    expect([1, 2, 8, 32].map((clients) => ceilingKindOf('png', clients, true))).toEqual([
+      'one',
+      undefined,
+      'png',
+      'png',
+    ]);
+    expect([1, 2, 8].map((clients) => ceilingKindOf('jpeg', clients, true))).toEqual([
+      undefined,
+      undefined,
+      'jpeg',
+    ]);
+    expect(ceilingKindOf('mix', 8, true)).toBe('mix');
+    expect(ceilingKindOf('mix', 8, false)).toBeUndefined();
+    expect(ceilingKindOf('png, all defective', 32, true)).toBeUndefined();
   });
 });
 
