@@ -195,7 +195,7 @@ describe('the bounds', () => {
     const faster = block('litserve', 1, { closed: [closed(32, 95, 450)] });
     const row = boundRows([block('branchline', 1), ...peers, faster])[2];
     expect(row?.reached?.median).toBeCloseTo(98 / 95, 9);
-    expect(row?.remark).toBe('litserve at 32 clients; p99 higher in 0 of 1 rounds');
+    expect(row?.remark).toMatch(/^litserve at 32 clients; p99 higher in 0 of 1 rounds; a peer answers with /);
     expect(row?.state).toBe('not reached');
   });
 
@@ -221,6 +221,18 @@ describe('the bounds', () => {
     expect(rows[6]?.state).toBe('not reached');
     expect(rows[7]?.state).toBe('not reached');
     expect(rows[7]?.reached?.median).toBe(30);
+  });
+
+  it('say why where they are not reached, and nothing where they are', () => {
+    const late = { ...overload, recoveryMs: null, probesP99Ms: { '/health/live': 5000 } };
+    const rows = boundRows([
+      block('branchline', 1, { closed: [closed(8, 50, 120)], open: [late] }),
+      ...peers,
+    ]);
+    for (const { state, remark } of rows.filter(({ state }) => state !== 'not measured'))
+      expect(remark === '').toBe(state === 'reached');
+    expect(rows[0]?.remark).toMatch(/^receiving, judging and recording/);
+    expect(rows[6]?.remark).toBe('the event loop shares its cores with the runs; some probes were given up');
   });
 
   it('are not measured, rather than guessed, where something is missing', () => {
