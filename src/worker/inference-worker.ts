@@ -62,10 +62,12 @@ export class InferenceWorker {
     return this.#gone;
   }
 
-  /** Throws an Error of one line where a model or provider cannot be opened. */
+  /** Throws an Error of one line where a model or provider cannot be opened, or what the thread died of. */
   start(startup: Startup): Promise<ProviderReport> {
     return new Promise((resolve, reject) => {
       this.#settleStart = { resolve, reject };
+      // It may have died already.
+      void this.exited.then((why) => reject(why ?? new Error('the worker was drained before it was ready')));
       this.#send(startup, startup.models.flatMap(graphBuffers));
     });
   }
@@ -126,7 +128,6 @@ export class InferenceWorker {
   }
 
   #rejectAll(why: Error | undefined): void {
-    this.#settleStart?.reject(why ?? new Error('the worker was drained before it was ready'));
     for (const { reject } of this.#pending.values())
       reject(
         new ServiceError('WORKER_LOST', {

@@ -1,11 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type PoolOptions, WorkerPool } from '../../src/worker/pool.js';
-import type { BranchCall } from '../../src/worker/protocol.js';
+import type { BranchCall, SessionOptions, Startup } from '../../src/worker/protocol.js';
 
 const call = (branch: string): BranchCall => ({ model: 'm@1', branch, inputs: {} });
+
+const CPU: SessionOptions = { providers: ['cpu'], policy: 'strict', intraOpThreads: 1, maxBatch: 1 };
 
 const pools: WorkerPool[] = [];
 afterEach(async () => {
@@ -48,7 +51,7 @@ async function openPool(options: Partial<PoolOptions> & { providers?: string[] }
     startup: async () => ({
       type: 'startup',
       models: [],
-      options: { providers: options.providers ?? ['cpu'], policy: 'strict', intraOpThreads: 1, maxBatch: 1 },
+      options: { ...CPU, providers: options.providers ?? CPU.providers },
     }),
     admit: async () => {},
     startSerially: false,
@@ -124,6 +127,15 @@ describe('WorkerPool', () => {
 
   it('does not start where a worker says why it cannot', async () => {
     await expect(openPool({ providers: ['broken'] })).rejects.toThrow('provider broken: scripted');
+  });
+
+  it('does not start where a worker dies before it is told what to open', async () => {
+    const entry = new URL('data:text/javascript,throw new Error("no library")');
+    const startup = async (): Promise<Startup> => {
+      await sleep(500);
+      return { type: 'startup', models: [], options: CPU };
+    };
+    await expect(openPool({ entry, startup })).rejects.toThrow('no library');
   });
 
   it('does not start where a worker fails its proof', async () => {
