@@ -9,6 +9,7 @@ import { peer } from './contenders/peers.js';
 import { peersPython } from './contenders/python.js';
 import { abortWhenInterrupted } from './interruption.js';
 import { type Bodies, readBodies } from './performance/bodies.js';
+import { scoresOf } from './performance/ceiling.js';
 import { type Block, isMeasured } from './performance/figures.js';
 import { singleGraphs } from './performance/graphs.js';
 import { describeMachine } from './performance/machine.js';
@@ -46,7 +47,8 @@ async function main(): Promise<number> {
     const swept = await sweepOf(provider, bodies, times.measureMs, signal);
     const drive = swept.length > 0 ? fastest(swept) : { provider, workers: availableParallelism(), batch: 1 };
     const report = { machine, options, titles, swept };
-    const measurement = { bodies, drive, folder, signal, ...times };
+    const task = { bodies, drive, signal, ...times };
+    const measurement = { ...task, folder, expected: await scoresOf(task) };
     const keep = (blocks: readonly Block[]) => keepRaw({ ...report, blocks });
     const blocks = await runRounds(contenders, options.rounds, measurement, keep);
     await publish({ ...report, blocks });

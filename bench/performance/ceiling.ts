@@ -99,7 +99,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Of all PNG captures, then of all JPEG captures, each capture once. */
+/** Bare ONNX Runtime's, of all PNG captures, then of all JPEG captures, each capture once. */
 export async function scoresOf(task: CeilingTask): Promise<readonly number[]> {
   const once = { ...task, measureMs: 0, warmUpMs: 0 };
   const png = await raw(once, task.bodies.png, true);

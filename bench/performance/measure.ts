@@ -13,7 +13,6 @@ import {
   type MeasuredCeiling,
   measureCeiling,
   nothingMeasured,
-  scoresOf,
 } from './ceiling.js';
 import {
   type BodyKind,
@@ -39,6 +38,8 @@ const ANSWER_WITHIN_MS = 30_000;
 const SCORE_TOLERANCE = 0.02;
 
 export interface Measurement extends CeilingTask {
+  /** As scoresOf gave them. */
+  readonly expected: readonly number[];
   /** How long a contender is kept busy before its first closed loop. */
   readonly busyMs: number;
   /** The first of an open loop, which do not count. */
@@ -54,10 +55,8 @@ export async function measureContender(
   round: number,
   measurement: Measurement,
 ): Promise<MeasuredBlock> {
-  const { onProgress, bodies } = measurement;
+  const { onProgress, bodies, expected } = measurement;
   const ours = contender.name === 'branchline';
-  onProgress('scores of bare ONNX Runtime');
-  const expected = await scoresOf(measurement);
   onProgress('start');
   const server = await contender.start(measurement.folder);
   try {
